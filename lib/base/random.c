@@ -1,0 +1,108 @@
+#include "base/random.h"
+
+#include "base/hash.h"
+
+#include <string.h>
+
+struct ps_philox ps_philox(uint64_t key, uint64_t counter) {
+    uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), 0, 0};
+    uint32_t k[2] = {(uint32_t)key, (uint32_t)(key >> 32)};
+    for (int round = 0; round < 10; round++) {
+        uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
+        uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b,
+                            (uint32_t)(a >> 32) ^ c[3] ^ k[1], (uint32_t)a};
+        memcpy(c, next, sizeof c);
+        k[0] += 0x9E3779B9u;
+        k[1] += 0xBB67AE85u;
+    }
+    return (struct ps_philox){{c[0], c[1], c[2], c[3]}};
+}
+
+float ps_random_uniform(uint64_t key, uint64_t counter) {
+    return (float)(ps_philox(key, counter).word[0] >> 8) * 0x1p-24f;
+}
+
+uint32_t ps_random_below(uint64_t key, uint64_t counter, uint32_t bound) {
+    uint32_t threshold = -bound % bound;
+    for (;; counter = (counter | 1ull << 63) + 1) {
+        struct ps_philox draw = ps_philox(key, counter);
+        for (int i = 0; i < 4; i++) {
+            uint64_t product = (uint64_t)draw.word[i] * bound;
+            if ((uint32_t)product >= threshold) return (uint32_t)(product >> 32);
+        }
+    }
+}
+
+/* log and cos in double by +, -, *, / alone, so that every machine gets the same bits.
+ * log: x = 2^e * m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(s), s = (m-1)/(m+1).
+ * cos(2 pi t): quarter turns by symmetry, then the Taylor series on [0, pi/4]. */
+static double portable_log(double x) {
+    union {
+        double value;
+        uint64_t bits;
+    } u = {x};
+    int exponent = (int)(u.bits >> 52 & 2047) - 1023;
+    u.bits = (u.bits & 0xFFFFFFFFFFFFFull) | 0x3FF0000000000000ull;
+    if (u.value > 1.4142135623730951) {
+        u.value *= 0.5;
+        exponent++;
+    }
+    double s = (u.value - 1) / (u.value + 1), square = s * s, sum = 0;
+    for (int n = 21; n >= 1; n -= 2) sum = sum * square + 1.0 / n;
+    return exponent * 0.69314718055994531 + 2 * s * sum;
+}
+
+static double series(double first, double square, int n, double x) {
+    double term = x, sum = x;
+    for (; n < 20; n += 2) {
+        term *= -square / (n * (n + 1));
+        sum += term;
+    }
+    return sum * first;
+}
+
+static double portable_cos_turn(double turn) { /* cos(2 pi turn), 0 <= turn < 1 */
+    static const double two_pi = 6.283185307179586;
+    if (turn > 0.5) turn = 1 - turn;
+    double sign = 1;
+    if (turn > 0.25) {
+        turn = 0.5 - turn;
+        sign = -1;
+    }
+    if (turn <= 0.125) {
+        double x = two_pi * turn;
+        return series(sign, x * x, 1, 1.0);
+    }
+    double x = two_pi * (0.25 - turn);
+    return series(sign, x * x, 2, x);
+}
+
+static double portable_sqrt(double x) { /* IEEE square root is exact everywhere */
+    return __builtin_sqrt(x);
+}
+
+float ps_random_normal(uint64_t key, uint64_t counter) {
+    struct ps_philox draw = ps_philox(key, counter);
+    double u = ((double)draw.word[0] + 1) * 0x1p-32; /* (0, 1] */
+    double turn = (double)draw.word[1] * 0x1p-32;
+    return (float)(portable_sqrt(-2 * portable_log(u)) * portable_cos_turn(turn));
+}
+
+uint64_t ps_random_key(uint64_t seed, const char *purpose) {
+    char bytes[8 + 248];
+    size_t size = strlen(purpose);
+    if (size > 248) size = 248;
+    for (int i = 0; i < 8; i++) bytes[i] = (char)(seed >> (8 * i));
+    memcpy(bytes + 8, purpose, size);
+    struct ps_hash hash = ps_hash_bytes(bytes, 8 + size);
+    return ps_hash_64(&hash);
+}
+
+void ps_random_permutation(uint64_t key, uint32_t *order, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) order[i] = i;
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t j = ps_random_below(key, i, i), kept = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = kept;
+    }
+}

@@ -1,0 +1,15 @@
+#pragma once
+/* A wish to stop: SIGINT and SIGTERM set a flag that long loops look at between steps; they then
+ * keep what they have and return PS_STOPPED. A second signal ends the process at once (the store
+ * and checkpoints are safe against that). */
+
+#include "base/status.h"
+
+#include <stdbool.h>
+
+void ps_stop_install_handlers(void);
+bool ps_stop_requested(void);
+void ps_stop_request(bool stop); /* for tests */
+
+/* PS_STOPPED with a message when a stop was asked for, else PS_OK: PS_TRY(ps_stop_check(error)). */
+enum ps_status ps_stop_check(struct ps_error *error);
