@@ -8,7 +8,22 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "base/status.h"
+
+/* Path of a file of the shared test data, or NULL after saying that the test is skipped without
+ * it. The folder is $POTSTILL_SHARED, else ../shared beside the source tree. */
+static inline const char *unit_shared(const char *name) {
+    static char path[4096];
+    const char *folder = getenv("POTSTILL_SHARED");
+    snprintf(path, sizeof path, "%s/data/%s", folder ? folder : PS_SOURCE_DIR "/../shared", name);
+    if (access(path, R_OK) == 0) return path;
+    fprintf(stderr, "skipped: %s is not there\n", path);
+    return NULL;
+}
 
 /* The call succeeds; else the test fails with its message. */
 #define assert_ok(call)                                                                            \
