@@ -1,0 +1,301 @@
+#pragma once
+/* The trace store: one SQLite file with every trace that was ever sampled (docs/store-format.md).
+ *
+ * A trace is the one result for (prompt, source, sampler, sample index). It is kept, and will be
+ * there after kill -9 or a power loss, once ps_store_flush or ps_store_flush_due has returned PS_OK
+ * behind the put. Every put goes into one open transaction; whoever puts flushes, at the latest
+ * when 50 ms have passed since the first put, so that traces that finish together share a commit.
+ *
+ * A store belongs to one thread at a time. One process writes; any number read. Text is UTF-8 by
+ * convention and bytes in fact: sizes are given, zeros may occur. Times are milliseconds since
+ * 1970. Row ids (int64_t) are 1 or more and mean nothing outside this file; what identifies across
+ * files is the hashes. A stage's selection of traces is kept in the store as well, under a name.
+ *
+ * Errors everywhere: PS_MEMORY, PS_IO, PS_FULL (nothing flushed is lost), PS_CORRUPT, PS_BUSY. */
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ps_store;
+
+/* ---- opening ---- */
+
+enum ps_store_mode {
+    PS_STORE_READ,   /* must exist; never changes the file */
+    PS_STORE_WRITE,  /* must exist */
+    PS_STORE_CREATE, /* opened for writing, made with its folders when it is not there */
+};
+
+/* A second writer is refused with PS_BUSY and the owner's pid and host. PS_NOT_FOUND: no such
+ * file; PS_FORMAT: not a store, or of a newer format. On failure *store is NULL. */
+enum ps_status ps_store_open(struct ps_store **store, const char *path, enum ps_store_mode mode,
+                             struct ps_error *error);
+
+/* Drops what was not flushed. NULL is fine. */
+void ps_store_close(struct ps_store *store);
+
+/* What the user should be told about this store (it lies on a network file system, ...), or NULL.
+ * Owned by the store. */
+const char *ps_store_warning(const struct ps_store *store);
+
+/* Commits all puts so far. On failure none of them is kept and the next put begins anew. */
+enum ps_status ps_store_flush(struct ps_store *store, struct ps_error *error);
+/* The same if the oldest put waits for 50 ms or more; cheap otherwise. */
+enum ps_status ps_store_flush_due(struct ps_store *store, struct ps_error *error);
+
+/* ---- identities ----
+ *
+ * Each is a JSON object. It is stored in one canonical form (keys sorted by their bytes, no white
+ * space, numbers in the shortest form that reads back to the same value, 1.0 as 1, only what must
+ * be is escaped) and identified by the SHA-256 of that text, so that spacing and order of keys do
+ * not matter. The put functions return the row that has it, new or not; hash may be NULL. */
+
+/* Appends the canonical form of json to out. PS_FORMAT: no JSON, or a number that is not finite. */
+enum ps_status ps_store_canonical(const char *json, struct ps_buffer *out, struct ps_error *error);
+/* Its SHA-256, without a store: the id of a prompt, the key of its random numbers. */
+enum ps_status ps_store_identity(const char *json, struct ps_hash *hash, struct ps_error *error);
+
+/* The conversation as sent: {"messages": [{"role", "content"}, ...]} and what else is part of it
+ * (prefill, thinking, template). */
+enum ps_status ps_store_put_prompt(struct ps_store *store, const char *json, int64_t *id,
+                                   struct ps_hash *hash, struct ps_error *error);
+
+/* Who answers. Local weights: {"weights", "tokenizer", "template"} (hashes) and "precision";
+ * served:
+ * {"served": declared name}. name is for people and filters, and not part of the identity. */
+enum ps_status ps_store_put_source(struct ps_store *store, const char *name, const char *json,
+                                   int64_t *id, struct ps_hash *hash, struct ps_error *error);
+
+/* How it samples: {"temperature", "top_p", "top_k", "min_p", "seed", ...}; never the number of
+ * samples, limits or concurrency. */
+enum ps_status ps_store_put_sampler(struct ps_store *store, const char *json, int64_t *id,
+                                    struct ps_hash *hash, struct ps_error *error);
+
+/* What it ran on, which no identity depends on: {"engine", "version", "kernels", "machine", ...} */
+enum ps_status ps_store_put_provenance(struct ps_store *store, const char *json, int64_t *id,
+                                       struct ps_error *error);
+
+/* A row of a data set that asks this prompt. (dataset, split, row, prompt) is unique; putting it
+ * again replaces gold and extra, which touches no trace. */
+struct ps_store_item {
+    int64_t id;
+    int64_t prompt;
+    const char *dataset, *split;
+    int64_t row;
+    const char *gold;  /* NULL: none */
+    const char *extra; /* a JSON object (level, subject, ...), or NULL */
+};
+enum ps_status ps_store_put_item(struct ps_store *store, const struct ps_store_item *item,
+                                 int64_t *id, struct ps_error *error);
+
+/* ---- traces ---- */
+
+struct ps_store_key {
+    int64_t prompt, source, sampler;
+    int64_t sample; /* index, 0 or more */
+};
+
+enum ps_store_finish { PS_STORE_STOP, PS_STORE_LENGTH };
+const char *ps_store_finish_name(enum ps_store_finish finish); /* "stop", "length" */
+
+struct ps_store_trace {
+    struct ps_store_key key;
+    int64_t provenance;
+    /* What stands between the think markers and what follows them, both exactly as generated: the
+     * whole reply is <think> reasoning </think> content, or content alone. */
+    const char *reasoning, *content;
+    size_t reasoning_size, content_size;
+    /* The output, the end-of-turn token included. ids and logprobs may be NULL: not known.
+     * A log-probability is a natural logarithm under the model's own softmax (temperature 1, no
+     * filter); it is stored in 16 bits (ps_store_logprob_encode), NAN for one not known. */
+    const int32_t *ids;
+    const float *logprobs;
+    int64_t output_tokens; /* the length of ids and logprobs where they are known */
+    int64_t prompt_tokens; /* 0: not known */
+    int64_t max_tokens;    /* limit on output_tokens it was sampled with; 0: not known */
+    enum ps_store_finish finish;
+    int64_t time;     /* when it was finished; 0: now */
+    int64_t duration; /* milliseconds it took; 0: not known */
+    /* Filled on reading. */
+    int64_t id;
+    struct ps_hash digest; /* of what `traces hash` covers in this trace */
+};
+
+enum { PS_STORE_BODY_LIMIT = 64 << 20 }; /* bytes of reasoning and content together */
+
+enum ps_store_put {
+    PS_STORE_KEPT,    /* a new trace */
+    PS_STORE_LONGER,  /* takes the place of one that was cut (length): it stops, or is longer */
+    PS_STORE_ALREADY, /* there is one for this key: nothing was changed, *id is that one */
+};
+
+/* Deletes the key's partial too. What is replaced takes its verdicts with it. id and outcome may be
+ * NULL. */
+enum ps_status ps_store_put_trace(struct ps_store *store, const struct ps_store_trace *trace,
+                                  int64_t *id, enum ps_store_put *outcome, struct ps_error *error);
+
+/* Reads a trace with all its fields; text and arrays lie in the arena. PS_CORRUPT when the frame or
+ * the checksum does not fit; PS_NOT_FOUND. */
+enum ps_status ps_store_read_trace(struct ps_store *store, int64_t id, struct ps_arena *arena,
+                                   struct ps_store_trace *trace, struct ps_error *error);
+
+/* *id is 0 when there is none. */
+enum ps_status ps_store_find_trace(struct ps_store *store, const struct ps_store_key *key,
+                                   int64_t *id, struct ps_error *error);
+
+/* The 16-bit form of a log-probability x <= 0: |x| as a float with 5 exponent and 11 fraction bits
+ * and no sign, rounded to nearest, ties to even; bias 15, subnormals below 2^-14. The error is at
+ * most 2^-12 of |x|, or 2^-26 where |x| < 2^-14. Positive x counts as 0, what is beyond the range
+ * (and minus infinity) as 131008, NAN is 0xFFFF. decode then encode gives the same code. */
+uint16_t ps_store_logprob_encode(float logprob);
+float ps_store_logprob_decode(uint16_t code);
+
+/* ---- what is still to do ---- */
+
+enum ps_store_state {
+    PS_STORE_MISSING,
+    PS_STORE_DONE,
+    PS_STORE_CUT, /* kept with finish length and a smaller max_tokens: can be continued */
+};
+
+/* states[i] (uint8_t of enum ps_store_state) for sample i of [0, samples); the key's own sample is
+ * not looked at. */
+enum ps_status ps_store_states(struct ps_store *store, const struct ps_store_key *key,
+                               int64_t max_tokens, uint8_t *states, size_t samples,
+                               struct ps_error *error);
+
+/* The tokens so far of a sequence in flight; replaces what was kept for this key. logprobs may be
+ * NULL. To be flushed like a trace. */
+enum ps_status ps_store_put_partial(struct ps_store *store, const struct ps_store_key *key,
+                                    const int32_t *ids, const float *logprobs, size_t count,
+                                    struct ps_error *error);
+
+struct ps_store_partial {
+    struct ps_store_key key;
+    const int32_t *ids;
+    const float *logprobs; /* NULL: not known */
+    size_t count;
+    int64_t time;
+};
+/* All partials of (source, sampler), in the order prompt row, sample; the arrays lie in the arena.
+ */
+enum ps_status ps_store_read_partials(struct ps_store *store, int64_t source, int64_t sampler,
+                                      struct ps_arena *arena, struct ps_store_partial **partials,
+                                      size_t *count, struct ps_error *error);
+
+/* A failure, with a short reason ("timeout", "http 429", ...) and what the engine said. */
+enum ps_status ps_store_put_attempt(struct ps_store *store, const struct ps_store_key *key,
+                                    int64_t provenance, const char *reason, const char *detail,
+                                    struct ps_error *error);
+
+/* ---- verdicts and selections ---- */
+
+struct ps_store_verdict {
+    const char *grader; /* name and version: "math 1" */
+    const char
+        *verdict; /* correct, wrong, no_answer, truncated, gold_unreadable, undecided, no_gold */
+    const char *gold;                      /* what it was compared with, or NULL */
+    const char *extracted, *rule, *reason; /* each may be NULL */
+    const char *author;                    /* who decided by hand, or NULL: the grader */
+    int64_t time;                          /* 0: now */
+};
+/* Adds a row; the latest by hand counts, else the latest by a grader. */
+enum ps_status ps_store_put_verdict(struct ps_store *store, int64_t trace,
+                                    const struct ps_store_verdict *verdict, struct ps_error *error);
+
+/* The named set of traces that a select stage kept; settings is JSON, for people. Putting a name
+ * again replaces its traces. */
+enum ps_status ps_store_put_selection(struct ps_store *store, const char *name,
+                                      const char *settings, const int64_t *traces, size_t count,
+                                      struct ps_error *error);
+
+/* ---- queries ---- */
+
+/* Zero or NULL means any. */
+struct ps_store_filter {
+    const char *dataset, *split;
+    const char *source;  /* its name */
+    const char *verdict; /* the one that counts; "none": not graded */
+    const char *finish;  /* "stop", "length" */
+    const char *selection;
+    const char *ungraded; /* lacks a verdict by this grader against the item's present gold */
+    int64_t prompt_id, source_id, sampler_id;
+    int64_t min_tokens, max_tokens; /* output tokens, inclusive */
+    int64_t limit;
+};
+
+/* What a list shows of a trace; its body is read by ps_store_read_trace. Text lies in the cursor
+ * until the next step. */
+struct ps_store_row {
+    int64_t id;
+    struct ps_store_key key;
+    struct ps_hash prompt_hash, source_hash, sampler_hash;
+    const char *source;  /* name */
+    const char *dataset; /* NULL: no item asks this prompt */
+    const char *split, *gold, *extra;
+    int64_t item, row;
+    const char *verdict, *extracted; /* NULL: not graded, nothing extracted */
+    enum ps_store_finish finish;
+    int64_t prompt_tokens, output_tokens, max_tokens, time, duration;
+    int64_t reasoning_size, content_size;
+};
+
+struct ps_store_cursor;
+
+/* Traces in the order of their identity (prompt, source, sampler hash, sample). One row for each
+ * trace: where several items ask its prompt, the first that fits the filter. Puts do not disturb a
+ * cursor; close it before the store. */
+enum ps_status ps_store_query(struct ps_store *store, const struct ps_store_filter *filter,
+                              struct ps_store_cursor **cursor, struct ps_error *error);
+enum ps_status ps_store_next(struct ps_store_cursor *cursor, struct ps_store_row *row, bool *more,
+                             struct ps_error *error);
+void ps_store_cursor_close(struct ps_store_cursor *cursor);
+
+/* The canonical JSON of a prompt, in the arena. */
+enum ps_status ps_store_read_prompt(struct ps_store *store, int64_t prompt, struct ps_arena *arena,
+                                    const char **json, struct ps_error *error);
+
+struct ps_store_count {
+    char name[24];
+    int64_t count;
+};
+struct ps_store_stats {
+    int64_t traces, prompts, tokens; /* prompts that have a trace; output tokens */
+    int64_t items, partials, attempts;
+    int64_t text_bytes; /* reasoning and content, uncompressed */
+    int64_t body_bytes; /* frame data */
+    int64_t ids_bytes, logprobs_bytes;
+    int64_t file_bytes;                             /* the file and its WAL */
+    struct ps_store_count verdicts[8], finishes[2]; /* a verdict of "none" counts the ungraded */
+};
+/* filter may be NULL; it restricts traces, prompts, tokens, text_bytes, verdicts and finishes. */
+enum ps_status ps_store_stats(struct ps_store *store, const struct ps_store_filter *filter,
+                              struct ps_store_stats *stats, struct ps_error *error);
+
+/* Share of correct answers among correct, wrong, no_answer and truncated; share is NAN when none
+ * is graded. */
+struct ps_store_difficulty {
+    int64_t graded, correct;
+    double share;
+};
+enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64_t source,
+                                   struct ps_store_difficulty *difficulty, struct ps_error *error);
+
+/* `traces hash`: equal for stores that hold the same traces, whatever the order they came in. Every
+ * body is read and checked. */
+enum ps_status ps_store_hash(struct ps_store *store, struct ps_hash *hash, struct ps_error *error);
+
+enum ps_store_reasoning {
+    PS_STORE_INLINE, /* {"role": "assistant", "content": "<think>...</think>..."} */
+    PS_STORE_APART,  /* {"role": "assistant", "reasoning_content": ..., "content": ...} */
+};
+/* Appends {"messages": [...]} and a newline: the prompt's messages and the trace's reply. Bytes
+ * that are no UTF-8 become U+FFFD. A reply that was cut while thinking has no </think>. */
+enum ps_status ps_store_export(struct ps_store *store, int64_t trace,
+                               enum ps_store_reasoning reasoning, struct ps_buffer *out,
+                               struct ps_error *error);
