@@ -81,8 +81,8 @@ const char *ps_shape_text(const struct ps_shape *shape, char text[PS_SHAPE_TEXT_
 
 /* ---- elements ---- */
 
-/* A small float with `mantissa` fraction bits, sign in bit 15 of a left-justified word, is
- * (-1)^s 2^(e - bias) (1 + m), or for e = 0 the subnormal 2^(1 - bias) m. */
+/* An IEEE-like value of `mantissa` fraction bits: 2^(exponent - bias) (1 + fraction / 2^mantissa),
+ * or for exponent 0 the subnormal 2^(1 - bias) fraction / 2^mantissa. */
 static float small_float(bool negative, int exponent, uint32_t fraction, int mantissa, int bias) {
     float value = (float)fraction;
     int power = 1 - bias - mantissa;
