@@ -1,0 +1,318 @@
+#include "base/json.h"
+
+#include "base/file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* jansson wants its allocator before its first call, which no call of ours can promise. */
+__attribute__((constructor)) static void use_our_memory(void) {
+    json_set_alloc_funcs(ps_malloc, ps_free);
+}
+
+/* ---- reading ---- */
+
+static enum ps_status parse(const char *name, const char *text, size_t size, json_t **value,
+                            struct ps_error *error) {
+    json_error_t failure;
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    *value = json_loadb(text, size, flags, &failure);
+    if (*value) return PS_OK;
+    if (json_error_code(&failure) == json_error_out_of_memory)
+        return ps_error_set(error, PS_MEMORY, "%s: out of memory", name);
+    int line = failure.line > 0 ? failure.line : 1;
+    return ps_error_set(error, PS_FORMAT, "%s:%d:%d: %s", name, line,
+                        failure.column > 0 ? failure.column : 1, failure.text);
+}
+
+enum ps_status ps_json_parse(const char *name, const char *text, size_t size, json_t **value,
+                             struct ps_error *error) {
+    return parse(name, text, size, value, error);
+}
+
+enum ps_status ps_json_read_file(const char *path, size_t limit, json_t **value,
+                                 struct ps_error *error) {
+    struct ps_buffer buffer;
+    ps_buffer_init(&buffer, limit);
+    *value = NULL;
+    enum ps_status status = ps_file_read(path, &buffer, error);
+    if (status == PS_OK)
+        status = parse(path, buffer.data ? buffer.data : "", buffer.size, value, error);
+    ps_buffer_release(&buffer);
+    return status;
+}
+
+json_t *ps_json_get(const json_t *object, const char *key) {
+    json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* A short rendering of a value for messages. */
+static const char *describe(const json_t *value, char *text, size_t size) {
+    char *dump = json_is_object(value) || json_is_array(value)
+                     ? NULL
+                     : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (json_is_object(value))
+        snprintf(text, size, "an object");
+    else if (json_is_array(value))
+        snprintf(text, size, "an array");
+    else if (!dump)
+        snprintf(text, size, "of another type");
+    else if (strlen(dump) < size)
+        snprintf(text, size, "%s", dump);
+    else
+        snprintf(text, size, "a long string");
+    ps_free(dump);
+    return text;
+}
+
+static enum ps_status wrong(const char *key, const json_t *value, const char *wanted,
+                            struct ps_error *error) {
+    char text[64];
+    if (!value) return ps_error_set(error, PS_FORMAT, "'%s' is missing", key);
+    return ps_error_set(error, PS_FORMAT, "'%s' is %s, not %s", key,
+                        describe(value, text, sizeof text), wanted);
+}
+
+enum ps_status ps_json_string(const json_t *object, const char *key, const char **value,
+                              struct ps_error *error) {
+    const json_t *member = ps_json_get(object, key);
+    if (!json_is_string(member)) return wrong(key, member, "a string", error);
+    *value = json_string_value(member);
+    PS_FAIL_IF(strlen(*value) != json_string_length(member), error, PS_FORMAT,
+               "'%s' contains a NUL character", key);
+    return PS_OK;
+}
+
+enum ps_status ps_json_string_or(const json_t *object, const char *key, const char *fallback,
+                                 const char **value, struct ps_error *error) {
+    *value = fallback;
+    return ps_json_get(object, key) ? ps_json_string(object, key, value, error) : PS_OK;
+}
+
+enum ps_status ps_json_integer(const json_t *object, const char *key, int64_t minimum,
+                               int64_t maximum, int64_t *value, struct ps_error *error) {
+    const json_t *member = ps_json_get(object, key);
+    if (!json_is_integer(member)) return wrong(key, member, "an integer", error);
+    *value = json_integer_value(member);
+    PS_FAIL_IF(*value < minimum || *value > maximum, error, PS_FORMAT,
+               "'%s' is %lld, not in %lld .. %lld", key, (long long)*value, (long long)minimum,
+               (long long)maximum);
+    return PS_OK;
+}
+
+enum ps_status ps_json_integer_or(const json_t *object, const char *key, int64_t minimum,
+                                  int64_t maximum, int64_t fallback, int64_t *value,
+                                  struct ps_error *error) {
+    *value = fallback;
+    if (!ps_json_get(object, key)) return PS_OK;
+    return ps_json_integer(object, key, minimum, maximum, value, error);
+}
+
+enum ps_status ps_json_number(const json_t *object, const char *key, double *value,
+                              struct ps_error *error) {
+    const json_t *member = ps_json_get(object, key);
+    if (!json_is_number(member)) return wrong(key, member, "a number", error);
+    *value = json_number_value(member);
+    return PS_OK;
+}
+
+enum ps_status ps_json_number_or(const json_t *object, const char *key, double fallback,
+                                 double *value, struct ps_error *error) {
+    *value = fallback;
+    return ps_json_get(object, key) ? ps_json_number(object, key, value, error) : PS_OK;
+}
+
+enum ps_status ps_json_bool(const json_t *object, const char *key, bool *value,
+                            struct ps_error *error) {
+    const json_t *member = ps_json_get(object, key);
+    if (!json_is_boolean(member)) return wrong(key, member, "true or false", error);
+    *value = json_is_true(member);
+    return PS_OK;
+}
+
+enum ps_status ps_json_bool_or(const json_t *object, const char *key, bool fallback, bool *value,
+                               struct ps_error *error) {
+    *value = fallback;
+    return ps_json_get(object, key) ? ps_json_bool(object, key, value, error) : PS_OK;
+}
+
+enum ps_status ps_json_object(const json_t *object, const char *key, json_t **value,
+                              struct ps_error *error) {
+    *value = ps_json_get(object, key);
+    return json_is_object(*value) ? PS_OK : wrong(key, *value, "an object", error);
+}
+
+enum ps_status ps_json_object_or(const json_t *object, const char *key, json_t **value,
+                                 struct ps_error *error) {
+    *value = NULL;
+    return ps_json_get(object, key) ? ps_json_object(object, key, value, error) : PS_OK;
+}
+
+enum ps_status ps_json_array(const json_t *object, const char *key, json_t **value,
+                             struct ps_error *error) {
+    *value = ps_json_get(object, key);
+    return json_is_array(*value) ? PS_OK : wrong(key, *value, "an array", error);
+}
+
+enum ps_status ps_json_array_or(const json_t *object, const char *key, json_t **value,
+                                struct ps_error *error) {
+    *value = NULL;
+    return ps_json_get(object, key) ? ps_json_array(object, key, value, error) : PS_OK;
+}
+
+/* ---- writing ---- */
+
+static void put(struct ps_json_writer *writer, const char *data, size_t size) {
+    if (!writer->failed && !ps_buffer_append(writer->buffer, data, size)) writer->failed = true;
+}
+
+static void separate(struct ps_json_writer *writer) {
+    if (writer->comma) put(writer, ",", 1);
+    writer->comma = true;
+}
+
+static void put_item(struct ps_json_writer *writer, const char *text) {
+    separate(writer);
+    put(writer, text, strlen(text));
+}
+
+void ps_json_writer_begin(struct ps_json_writer *writer, struct ps_buffer *buffer) {
+    *writer = (struct ps_json_writer){.buffer = buffer};
+}
+
+void ps_json_write_begin_object(struct ps_json_writer *writer) {
+    put_item(writer, "{");
+    writer->comma = false;
+}
+
+void ps_json_write_end_object(struct ps_json_writer *writer) {
+    put(writer, "}", 1);
+    writer->comma = true;
+}
+
+void ps_json_write_begin_array(struct ps_json_writer *writer) {
+    put_item(writer, "[");
+    writer->comma = false;
+}
+
+void ps_json_write_end_array(struct ps_json_writer *writer) {
+    put(writer, "]", 1);
+    writer->comma = true;
+}
+
+/* Length of the well-formed UTF-8 sequence at text (Unicode 15, table 3-7), 0 if it is none. */
+static size_t utf8_length(const unsigned char *text, size_t size) {
+    unsigned char first = text[0];
+    if (first < 0x80) return 1;
+    size_t length = first >= 0xC2 && first <= 0xDF   ? 2
+                    : first >= 0xE0 && first <= 0xEF ? 3
+                    : first >= 0xF0 && first <= 0xF4 ? 4
+                                                     : 0;
+    if (length == 0 || length > size) return 0;
+    unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (text[1] < low || text[1] > high) return 0;
+    for (size_t i = 2; i < length; i++)
+        if ((text[i] & 0xC0) != 0x80) return 0;
+    return length;
+}
+
+static void put_quoted(struct ps_json_writer *writer, const char *text, size_t size) {
+    const unsigned char *bytes = (const unsigned char *)text;
+    put(writer, "\"", 1);
+    size_t plain = 0; /* start of what is not written yet and needs no escape */
+    for (size_t i = 0; i < size;) {
+        size_t length = utf8_length(bytes + i, size - i);
+        bool escape = length == 1 && (bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\');
+        if (length > 0 && !escape) {
+            i += length;
+            continue;
+        }
+        char escaped[8];
+        const char *letters = "\"\"\\\\\bb\ff\nn\rr\tt";
+        const char *letter = NULL;
+        for (const char *l = letters; *l && !letter; l += 2)
+            if ((unsigned char)*l == bytes[i]) letter = l + 1;
+        if (length == 0)
+            snprintf(escaped, sizeof escaped, "\xEF\xBF\xBD");
+        else if (letter)
+            snprintf(escaped, sizeof escaped, "\\%c", *letter);
+        else
+            snprintf(escaped, sizeof escaped, "\\u%04x", bytes[i]);
+        put(writer, text + plain, i - plain);
+        put(writer, escaped, strlen(escaped));
+        plain = ++i;
+    }
+    put(writer, text + plain, size - plain);
+    put(writer, "\"", 1);
+}
+
+void ps_json_write_key(struct ps_json_writer *writer, const char *key) {
+    separate(writer);
+    put_quoted(writer, key, strlen(key));
+    put(writer, ":", 1);
+    writer->comma = false;
+}
+
+void ps_json_write_text(struct ps_json_writer *writer, const char *text, size_t size) {
+    separate(writer);
+    put_quoted(writer, text, size);
+}
+
+void ps_json_write_string(struct ps_json_writer *writer, const char *text) {
+    if (text)
+        ps_json_write_text(writer, text, strlen(text));
+    else
+        ps_json_write_null(writer);
+}
+
+void ps_json_write_integer(struct ps_json_writer *writer, int64_t value) {
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    put_item(writer, text);
+}
+
+void ps_json_write_number(struct ps_json_writer *writer, double value) {
+    char text[40] = "null";
+    for (int digits = 1; isfinite(value) && digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    put_item(writer, text);
+}
+
+void ps_json_write_bool(struct ps_json_writer *writer, bool value) {
+    put_item(writer, value ? "true" : "false");
+}
+
+void ps_json_write_null(struct ps_json_writer *writer) {
+    put_item(writer, "null");
+}
+
+void ps_json_write_value(struct ps_json_writer *writer, const json_t *value) {
+    separate(writer);
+    if (!writer->failed && ps_json_dump(value, writer->buffer, NULL) != PS_OK)
+        writer->failed = true;
+}
+
+enum ps_status ps_json_writer_end(struct ps_json_writer *writer, struct ps_error *error) {
+    PS_FAIL_IF(writer->failed, error,
+               writer->buffer->size >= writer->buffer->limit ? PS_LIMIT : PS_MEMORY,
+               "JSON text of more than %zu bytes", writer->buffer->size);
+    return PS_OK;
+}
+
+static int dump_piece(const char *text, size_t size, void *context) {
+    return ps_buffer_append(context, text, size) ? 0 : -1;
+}
+
+enum ps_status ps_json_dump(const json_t *value, struct ps_buffer *buffer, struct ps_error *error) {
+    size_t start = buffer->size;
+    if (json_dump_callback(value, dump_piece, buffer, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+        return PS_OK;
+    if (buffer->data) buffer->data[buffer->size = start] = 0;
+    return ps_error_set(error, PS_MEMORY, "JSON text does not fit");
+}
