@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_LIMIT = 4096, DEV_OUT_OF = 32 };
+enum { TEXT_LIMIT = 4096, DEV_OUT_OF = 8 };
 
 enum dev_side { ANY, NOT_DEV, DEV };
 

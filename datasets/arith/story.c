@@ -4,8 +4,8 @@
  * ending that either asks for the quantity or makes one more step of it. The keys of these clauses
  * in their order are the story's skeleton, whatever the wordings, names, objects and numbers. A
  * hash of the skeleton decides whether such stories are for tests or for training and validation,
- * so that no story of arith/test can be solved by recalling one of the same build; stories of one step are
- * exempt, as arith/test has none and a student should have met every clause. Only then
+ * so that no story of arith/test can be solved by recalling one of the same build; stories of one
+ * step are exempt, as arith/test has none and a student should have met every clause. Only then
  * numbers are drawn, several times if need be (a value to be halved must be even), and the text is
  * written: one wording of each clause, and in the working one line for each sum. */
 #include "base/random.h"
