@@ -73,8 +73,8 @@ enum ps_status ps_tokenizer_encode(const struct ps_tokenizer *tokenizer, const c
                                    size_t size, unsigned flags, struct ps_token_ids *ids,
                                    struct ps_error *error);
 
-/* Appends the text of ids to *text; always valid UTF-8. PS_ARGUMENT on an id that is not used.
- * skip_special leaves special tokens out. */
+/* Appends the text of ids to *text; always valid UTF-8. skip_special leaves special tokens out. An
+ * id that is not used (a model's vocabulary may be padded) stands for no text. */
 enum ps_status ps_tokenizer_decode(const struct ps_tokenizer *tokenizer, const uint32_t *ids,
                                    size_t count, bool skip_special, struct ps_buffer *text,
                                    struct ps_error *error);
@@ -95,8 +95,8 @@ enum ps_status ps_decode_stream_end(struct ps_decode_stream *stream, struct ps_b
 
 /* ---- text with its origin ---- */
 
-/* Bytes, and for each stretch of them whether they are data or the template's. Zero-initialise
- * by ps_marked_text_init. */
+/* Bytes, and for each stretch of them whether they are data or the template's. Filled by
+ * ps_marked_text_append alone, which keeps the text valid UTF-8. */
 struct ps_marked_span {
     size_t end; /* behind its last byte; it begins where the span before it ends */
     bool data;

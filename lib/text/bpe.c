@@ -1,0 +1,138 @@
+/* Byte-pair encoding of one pre-token: each byte is a symbol; the adjacent pair whose merge came
+ * first in training is merged, the leftmost first, until no pair has a merge.
+ *
+ * Pairs wait in a heap ordered by (rank, position). An entry is stale when its symbol has been
+ * swallowed or has another right neighbour by now; then the symbol's own rank differs from the
+ * entry's. So n bytes take O(n log n), also where a pre-token is a whole book. */
+#include "text/text_internal.h"
+
+#include <string.h>
+
+static bool grow(void **array, size_t *capacity, size_t needed, size_t item) {
+    if (needed <= *capacity) return true;
+    size_t larger = needed + needed / 2 + 64;
+    void *data = larger > SIZE_MAX / item ? NULL : ps_realloc(*array, larger * item);
+    if (!data) return false;
+    *array = data;
+    *capacity = larger;
+    return true;
+}
+
+static void heap_push(struct ps_workspace *workspace, uint64_t entry) {
+    uint64_t *heap = workspace->heap;
+    size_t i = workspace->heap_size++;
+    for (; i > 0 && heap[(i - 1) / 2] > entry; i = (i - 1) / 2) heap[i] = heap[(i - 1) / 2];
+    heap[i] = entry;
+}
+
+static uint64_t heap_pop(struct ps_workspace *workspace) {
+    uint64_t *heap = workspace->heap, top = heap[0], last = heap[--workspace->heap_size];
+    size_t size = workspace->heap_size, i = 0;
+    for (size_t child; (child = 2 * i + 1) < size; i = child) {
+        if (child + 1 < size && heap[child + 1] < heap[child]) child++;
+        if (heap[child] >= last) break;
+        heap[i] = heap[child];
+    }
+    heap[i] = last;
+    return top;
+}
+
+/* Looks up the merge of symbol i with its right neighbour and queues it. */
+static void queue_pair(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                       int32_t i) {
+    struct ps_symbol *symbol = &workspace->symbols[i];
+    symbol->rank = UINT32_MAX;
+    if (symbol->next < 0) return;
+    uint64_t right = workspace->symbols[symbol->next].id;
+    uint64_t merge = ps_table_get(&tokenizer->merges, (uint64_t)symbol->id << 32 | right);
+    if (merge == PS_TABLE_NONE) return;
+    symbol->rank = (uint32_t)(merge >> 32);
+    symbol->merged = (uint32_t)merge;
+    heap_push(workspace, (uint64_t)symbol->rank << 32 | (uint32_t)i);
+}
+
+/* The symbols of the piece's bytes; returns how many. */
+static int32_t begin_symbols(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                             const char *piece, size_t size) {
+    int32_t count = 0;
+    bool after_unknown = false;
+    for (size_t i = 0; i < size; i++) {
+        int64_t id = tokenizer->byte_ids[(unsigned char)piece[i]];
+        bool unknown = id == PS_TOKEN_NONE;
+        if (unknown &&
+            (tokenizer->unknown == PS_TOKEN_NONE || (after_unknown && tokenizer->fuse_unknown)))
+            continue;
+        after_unknown = unknown;
+        workspace->symbols[count] = (struct ps_symbol){
+            count - 1, count + 1, (uint32_t)(unknown ? tokenizer->unknown : id), UINT32_MAX, 0};
+        count++;
+    }
+    if (count > 0) workspace->symbols[count - 1].next = -1;
+    return count;
+}
+
+static void merge_symbols(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                          int32_t count) {
+    struct ps_symbol *symbols = workspace->symbols;
+    workspace->heap_size = 0;
+    for (int32_t i = 0; i < count; i++) queue_pair(tokenizer, workspace, i);
+    while (workspace->heap_size > 0) {
+        uint64_t entry = heap_pop(workspace);
+        int32_t i = (int32_t)(uint32_t)entry;
+        struct ps_symbol *symbol = &symbols[i];
+        if (symbol->rank != entry >> 32) continue;
+        struct ps_symbol *right = &symbols[symbol->next];
+        symbol->id = symbol->merged;
+        symbol->next = right->next;
+        if (symbol->next >= 0) symbols[symbol->next].previous = i;
+        right->rank = UINT32_MAX;
+        queue_pair(tokenizer, workspace, i);
+        if (symbol->previous >= 0) queue_pair(tokenizer, workspace, symbol->previous);
+    }
+}
+
+static enum ps_status encode_uncached(const struct ps_tokenizer *tokenizer,
+                                      struct ps_workspace *workspace, const char *piece,
+                                      size_t size, struct ps_token_ids *ids,
+                                      struct ps_error *error) {
+    /* Each merge queues at most two pairs, and there are fewer merges than symbols. */
+    bool fits = grow((void **)&workspace->symbols, &workspace->symbol_capacity, size,
+                     sizeof *workspace->symbols) &&
+                grow((void **)&workspace->heap, &workspace->heap_capacity, 3 * size,
+                     sizeof *workspace->heap);
+    PS_FAIL_IF(!fits, error, PS_MEMORY, "out of memory");
+    int32_t count = begin_symbols(tokenizer, workspace, piece, size);
+    if (count == 0) return PS_OK;
+    merge_symbols(tokenizer, workspace, count);
+    for (int32_t i = 0; i >= 0; i = workspace->symbols[i].next)
+        PS_TRY(ps_token_ids_append(ids, &workspace->symbols[i].id, 1, error));
+    return PS_OK;
+}
+
+enum ps_status ps_bpe_encode(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                             const char *piece, size_t size, struct ps_token_ids *ids,
+                             struct ps_error *error) {
+    if (tokenizer->ignore_merges) {
+        /* A special token is no word: its text is matched before, or is data and must not be. */
+        int64_t id = ps_tokenizer_word(tokenizer, piece, size);
+        if (id != PS_TOKEN_NONE && !tokenizer->tokens[id].special) {
+            uint32_t word = (uint32_t)id;
+            return ps_token_ids_append(ids, &word, 1, error);
+        }
+    }
+    if (size > CACHE_KEY_SIZE)
+        return encode_uncached(tokenizer, workspace, piece, size, ids, error);
+    uint64_t hash = ps_hash_short(tokenizer->words.seed, piece, size);
+    struct ps_cache_entry *entry = &workspace->cache[hash & (CACHE_ENTRIES - 1)];
+    if (entry->key_size == size && memcmp(entry->key, piece, size) == 0)
+        return ps_token_ids_append(ids, entry->ids, entry->id_count, error);
+    size_t before = ids->size;
+    PS_TRY(encode_uncached(tokenizer, workspace, piece, size, ids, error));
+    size_t count = ids->size - before;
+    if (count > CACHE_IDS) return PS_OK;
+    entry->key_size = (unsigned char)size;
+    entry->id_count = (unsigned char)count;
+    memcpy(entry->key, piece, size);
+    memcpy(entry->ids, ids->data + before, count * sizeof *entry->ids);
+    return PS_OK;
+}

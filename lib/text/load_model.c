@@ -1,0 +1,253 @@
+/* The vocabulary of a tokenizer.json: the BPE model's tokens and merges, and the added tokens. */
+#include "text/text_internal.h"
+
+#include <string.h>
+
+const char *ps_json_text(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+int64_t ps_tokenizer_word(const struct ps_tokenizer *tokenizer, const char *bytes, size_t size) {
+    uint64_t key = ps_hash_short(tokenizer->words.seed, bytes, size);
+    for (;; key++) {
+        uint64_t id = ps_table_get(&tokenizer->words, key);
+        if (id == PS_TABLE_NONE) return PS_TOKEN_NONE;
+        const struct ps_token *token = &tokenizer->tokens[id];
+        if (token->size == size && memcmp(token->bytes, bytes, size) == 0) return (int64_t)id;
+    }
+}
+
+static enum ps_status add_word(struct ps_tokenizer *tokenizer, uint32_t id,
+                               struct ps_error *error) {
+    const struct ps_token *token = &tokenizer->tokens[id];
+    uint64_t key = ps_hash_short(tokenizer->words.seed, token->bytes, token->size);
+    while (ps_table_get(&tokenizer->words, key) != PS_TABLE_NONE) key++;
+    PS_FAIL_IF(!ps_table_put(&tokenizer->words, key, id), error, PS_MEMORY, "out of memory");
+    if (token->size == 1) tokenizer->byte_ids[(unsigned char)token->bytes[0]] = id;
+    return PS_OK;
+}
+
+/* ---- features that would change the ids ---- */
+
+static bool is_set(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return value && !json_is_null(value) && !json_is_false(value) &&
+           !(json_is_string(value) && json_string_length(value) == 0) &&
+           !(json_is_number(value) && json_number_value(value) == 0);
+}
+
+static enum ps_status check_features(const json_t *model, struct ps_error *error) {
+    static const char *const refused[] = {"dropout", "byte_fallback", "continuing_subword_prefix",
+                                          "end_of_word_suffix"};
+    const char *type = ps_json_text(model, "type");
+    PS_FAIL_IF(*type && strcmp(type, "BPE") != 0, error, PS_UNSUPPORTED, "model type '%.40s'",
+               type);
+    PS_FAIL_IF(!json_is_object(json_object_get(model, "vocab")), error, PS_FORMAT,
+               "model.vocab is missing or no object");
+    PS_FAIL_IF(!json_is_array(json_object_get(model, "merges")), error, PS_FORMAT,
+               "model.merges is missing or no array");
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        PS_FAIL_IF(is_set(model, refused[i]), error, PS_UNSUPPORTED, "model.%s", refused[i]);
+    return PS_OK;
+}
+
+/* ---- vocabulary ---- */
+
+static enum ps_status check_id(const json_t *value, const char *name, struct ps_error *error) {
+    PS_FAIL_IF(!json_is_integer(value) || json_integer_value(value) < 0, error, PS_FORMAT,
+               "the id of token '%.80s' is no integer from 0", name);
+    PS_FAIL_IF(json_integer_value(value) >= MAX_TOKEN_ID, error, PS_LIMIT,
+               "the id of token '%.80s' is over %d", name, MAX_TOKEN_ID - 1);
+    return PS_OK;
+}
+
+static enum ps_status make_token_list(struct ps_tokenizer *tokenizer, json_t *vocabulary,
+                                      json_t *added, struct ps_error *error) {
+    json_int_t largest = -1;
+    const char *name;
+    json_t *value;
+    size_t i;
+    json_object_foreach(vocabulary, name, value) {
+        PS_TRY(check_id(value, name, error));
+        if (json_integer_value(value) > largest) largest = json_integer_value(value);
+    }
+    PS_FAIL_IF(json_array_size(added) > MAX_ADDED_TOKENS, error, PS_LIMIT,
+               "more than %d added tokens", MAX_ADDED_TOKENS);
+    json_array_foreach(added, i, value) {
+        const json_t *id = json_object_get(value, "id");
+        PS_TRY(check_id(id, ps_json_text(value, "content"), error));
+        if (json_integer_value(id) > largest) largest = json_integer_value(id);
+    }
+    PS_FAIL_IF(largest < 0, error, PS_FORMAT, "the vocabulary is empty");
+    tokenizer->token_count = (uint32_t)largest + 1;
+    tokenizer->tokens =
+        ps_arena_array(&tokenizer->arena, tokenizer->token_count, sizeof *tokenizer->tokens);
+    PS_FAIL_IF_NULL(tokenizer->tokens, error);
+    return PS_OK;
+}
+
+static enum ps_status load_vocabulary(struct ps_tokenizer *tokenizer, json_t *vocabulary,
+                                      struct ps_error *error) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(vocabulary, name, value) {
+        struct ps_token *token = &tokenizer->tokens[json_integer_value(value)];
+        PS_FAIL_IF(token->bytes, error, PS_FORMAT, "token '%.80s' has the id %lld of another one",
+                   name, (long long)json_integer_value(value));
+        size_t size = strlen(name), byte_count = size;
+        char *bytes = ps_arena_strndup(&tokenizer->arena, name, size);
+        PS_FAIL_IF_NULL(bytes, error);
+        token->model = size > 0 && ps_byte_level_decode(name, size, bytes, &byte_count);
+        if (!token->model) memcpy(bytes, name, byte_count = size);
+        token->bytes = bytes;
+        token->size = (uint32_t)byte_count;
+        if (token->model) PS_TRY(add_word(tokenizer, (uint32_t)(token - tokenizer->tokens), error));
+    }
+    return PS_OK;
+}
+
+/* ---- merges ---- */
+
+/* The two names of a merge: "left right", or ["left", "right"]. */
+static bool split_merge(const json_t *merge, const char *names[2], size_t sizes[2]) {
+    if (json_is_string(merge)) {
+        const char *text = json_string_value(merge);
+        const char *blank = memchr(text, ' ', json_string_length(merge));
+        if (!blank) return false;
+        names[0] = text;
+        sizes[0] = (size_t)(blank - text);
+        names[1] = blank + 1;
+        sizes[1] = json_string_length(merge) - sizes[0] - 1;
+        return !memchr(names[1], ' ', sizes[1]);
+    }
+    if (json_array_size(merge) != 2) return false;
+    for (size_t i = 0; i < 2; i++) {
+        names[i] = json_string_value(json_array_get(merge, i));
+        if (!names[i]) return false;
+        sizes[i] = json_string_length(json_array_get(merge, i));
+    }
+    return true;
+}
+
+static enum ps_status add_merge(struct ps_tokenizer *tokenizer, size_t rank, const json_t *merge,
+                                struct ps_buffer *bytes, struct ps_error *error) {
+    const char *names[2];
+    size_t sizes[2], first, second;
+    PS_FAIL_IF(!split_merge(merge, names, sizes), error, PS_FORMAT,
+               "merge %zu is neither \"a b\" nor [\"a\", \"b\"]", rank);
+    bytes->size = 0;
+    PS_FAIL_IF(!ps_buffer_reserve(bytes, sizes[0] + sizes[1]), error, PS_LIMIT,
+               "merge %zu is too long", rank);
+    /* Names that stand for no bytes can never come up: only bytes are ever merged. */
+    if (!ps_byte_level_decode(names[0], sizes[0], bytes->data, &first) ||
+        !ps_byte_level_decode(names[1], sizes[1], bytes->data + first, &second))
+        return PS_OK;
+    int64_t left = ps_tokenizer_word(tokenizer, bytes->data, first);
+    int64_t right = ps_tokenizer_word(tokenizer, bytes->data + first, second);
+    int64_t merged = ps_tokenizer_word(tokenizer, bytes->data, first + second);
+    PS_FAIL_IF(left < 0 || right < 0 || merged < 0, error, PS_FORMAT,
+               "merge %zu ('%.40s') names a token that is not in the vocabulary", rank, names[0]);
+    /* The text of a special token is matched whole, or is data and must not become it. */
+    if (tokenizer->tokens[merged].special) return PS_OK;
+    bool put = ps_table_put(&tokenizer->merges, (uint64_t)left << 32 | (uint64_t)right,
+                            (uint64_t)rank << 32 | (uint64_t)merged);
+    PS_FAIL_IF(!put, error, PS_MEMORY, "out of memory");
+    return PS_OK;
+}
+
+static enum ps_status load_merges(struct ps_tokenizer *tokenizer, json_t *merges,
+                                  struct ps_error *error) {
+    PS_FAIL_IF(json_array_size(merges) > MAX_MERGES, error, PS_LIMIT, "more than %d merges",
+               MAX_MERGES);
+    struct ps_buffer bytes;
+    ps_buffer_init(&bytes, 1 << 20);
+    enum ps_status status = PS_OK;
+    size_t rank;
+    json_t *merge;
+    json_array_foreach(merges, rank, merge) {
+        PS_TRY_DONE(add_merge(tokenizer, rank, merge, &bytes, error));
+    }
+done:
+    ps_buffer_release(&bytes);
+    return status;
+}
+
+/* ---- added tokens ---- */
+
+static enum ps_status add_to_trie(struct ps_tokenizer *tokenizer, const char *content, size_t size,
+                                  uint32_t id, bool normalized, struct ps_error *error) {
+    struct ps_buffer composed;
+    ps_buffer_init(&composed, SIZE_MAX);
+    bool changed = false;
+    enum ps_status status = PS_OK;
+    if (normalized && tokenizer->nfc)
+        PS_TRY_DONE(ps_normalize_nfc(content, size, &composed, &changed, error));
+    struct ps_trie *trie = normalized ? &tokenizer->normalized_added : &tokenizer->raw_added;
+    bool added = changed ? ps_trie_add(trie, composed.data, composed.size, id)
+                         : ps_trie_add(trie, content, size, id);
+    PS_FAIL_DONE_IF(!added, error, PS_MEMORY, "out of memory");
+done:
+    ps_buffer_release(&composed);
+    return status;
+}
+
+static enum ps_status add_token(struct ps_tokenizer *tokenizer, const json_t *entry,
+                                json_t *vocabulary, struct ps_error *error) {
+    static const char *const refused[] = {"single_word", "lstrip", "rstrip"};
+    const json_t *content = json_object_get(entry, "content");
+    PS_FAIL_IF(!json_is_string(content), error, PS_FORMAT, "an added token has no content");
+    const char *text = json_string_value(content);
+    size_t size = json_string_length(content);
+    if (size == 0) return PS_OK; /* the `tokenizers` library passes over it too */
+    PS_FAIL_IF(size > MAX_ADDED_TOKEN_SIZE, error, PS_LIMIT,
+               "added token '%.40s...' is longer than %d bytes", text, MAX_ADDED_TOKEN_SIZE);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        PS_FAIL_IF(json_is_true(json_object_get(entry, refused[i])), error, PS_UNSUPPORTED,
+                   "%s in added token '%.80s'", refused[i], text);
+    uint32_t id = (uint32_t)json_integer_value(json_object_get(entry, "id"));
+    struct ps_token *token = &tokenizer->tokens[id];
+    if (token->bytes) {
+        const json_t *same = json_object_get(vocabulary, text);
+        bool again =
+            same ? json_integer_value(same) == id
+                 : token->added && token->size == size && memcmp(token->bytes, text, size) == 0;
+        PS_FAIL_IF(!again, error, PS_FORMAT, "added token '%.80s' has the id %u of another token",
+                   text, id);
+    } else {
+        token->bytes = ps_arena_strndup(&tokenizer->arena, text, size);
+        PS_FAIL_IF_NULL(token->bytes, error);
+        token->size = (uint32_t)size;
+    }
+    const json_t *normalized = json_object_get(entry, "normalized");
+    token->added = true;
+    token->special = json_is_true(json_object_get(entry, "special"));
+    return add_to_trie(tokenizer, text, size, id,
+                       normalized ? json_is_true(normalized) : !token->special, error);
+}
+
+enum ps_status ps_load_model(struct ps_tokenizer *tokenizer, json_t *model, json_t *added_tokens,
+                             struct ps_error *error) {
+    PS_TRY(check_features(model, error));
+    json_t *vocabulary = json_object_get(model, "vocab");
+    for (int byte = 0; byte < 256; byte++) tokenizer->byte_ids[byte] = PS_TOKEN_NONE;
+    PS_TRY(make_token_list(tokenizer, vocabulary, added_tokens, error));
+    PS_TRY(load_vocabulary(tokenizer, vocabulary, error));
+    size_t i;
+    json_t *entry;
+    json_array_foreach(added_tokens, i, entry) {
+        PS_TRY(add_token(tokenizer, entry, vocabulary, error));
+    }
+    PS_TRY(load_merges(tokenizer, json_object_get(model, "merges"), error));
+    const json_t *unknown = json_object_get(model, "unk_token");
+    tokenizer->unknown = PS_TOKEN_NONE;
+    if (json_is_string(unknown)) {
+        const json_t *id = json_object_get(vocabulary, json_string_value(unknown));
+        PS_FAIL_IF(!id, error, PS_FORMAT, "model.unk_token '%.80s' is not in the vocabulary",
+                   json_string_value(unknown));
+        tokenizer->unknown = json_integer_value(id);
+    }
+    tokenizer->fuse_unknown = json_is_true(json_object_get(model, "fuse_unk"));
+    tokenizer->ignore_merges = json_is_true(json_object_get(model, "ignore_merges"));
+    return PS_OK;
+}

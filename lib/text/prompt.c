@@ -1,0 +1,240 @@
+/* Prompts: a pipeline's words, a row's fields and shots become a conversation, the conversation
+ * becomes text through a template. What comes from a row is marked as data all the way. */
+#include "text/text_internal.h"
+
+#include "base/json.h"
+
+#include <string.h>
+
+/* ---- placeholders ---- */
+
+struct piece {
+    const char *text;
+    size_t size;
+    bool placeholder; /* then text is the name */
+};
+
+static bool is_name_character(char c, bool first) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           (!first && c >= '0' && c <= '9');
+}
+
+/* The size of the name that stands at text, followed by `braces` closing braces; 0 if none does. */
+static size_t name_size(const char *text, size_t braces) {
+    size_t size = 0;
+    while (is_name_character(text[size], size == 0)) size++;
+    for (size_t i = 0; i < braces; i++)
+        if (text[size + i] != '}') return 0;
+    return size;
+}
+
+/* The next piece from *cursor; false at the end. */
+static bool next_piece(const char **cursor, struct piece *piece) {
+    const char *text = *cursor;
+    if (!*text) return false;
+    size_t name;
+    *piece = (struct piece){.text = text};
+    if (text[0] == '{' && text[1] == '{' && (name = name_size(text + 2, 2)) > 0) {
+        *piece = (struct piece){text + 1, name + 2, false};
+        *cursor = text + name + 4;
+    } else if (text[0] == '{' && (name = name_size(text + 1, 1)) > 0) {
+        *piece = (struct piece){text + 1, name, true};
+        *cursor = text + name + 2;
+    } else {
+        piece->size = 1 + strcspn(text + 1, "{");
+        *cursor = text + piece->size;
+    }
+    return true;
+}
+
+static enum ps_status unknown_field(const struct piece *piece, const char *const *names,
+                                    size_t count, struct ps_error *error) {
+    struct ps_buffer list;
+    ps_buffer_init(&list, 600);
+    bool fits = true;
+    for (size_t i = 0; i < count && fits; i++)
+        fits = ps_buffer_format(&list, "%s%s", i ? ", " : "", names[i]);
+    enum ps_status status =
+        ps_error_set(error, PS_ARGUMENT, "the prompt's {%.*s} is no field of the data; there %s",
+                     (int)(piece->size < 100 ? piece->size : 100), piece->text,
+                     count == 0 ? "are none" : "are: ");
+    if (error && count > 0) {
+        size_t used = strlen(error->message);
+        snprintf(error->message + used, sizeof error->message - used, "%s%s",
+                 list.data ? list.data : "", fits ? "" : ", ...");
+    }
+    ps_buffer_release(&list);
+    return status;
+}
+
+static const char *find_field(const struct ps_row *row, const char *name, size_t size) {
+    for (size_t i = 0; i < row->count; i++)
+        if (strlen(row->fields[i].name) == size && memcmp(row->fields[i].name, name, size) == 0)
+            return row->fields[i].value;
+    return NULL;
+}
+
+static enum ps_status row_lacks(const struct piece *piece, const struct ps_row *row,
+                                struct ps_error *error) {
+    const char **names = ps_malloc(row->count * sizeof *names);
+    PS_FAIL_IF_NULL(names, error);
+    for (size_t i = 0; i < row->count; i++) names[i] = row->fields[i].name;
+    enum ps_status status = unknown_field(piece, names, row->count, error);
+    ps_free(names);
+    return status;
+}
+
+static enum ps_status fill(const char *user, const struct ps_row *row,
+                           struct ps_marked_text *content, struct ps_error *error) {
+    struct piece piece;
+    while (next_piece(&user, &piece)) {
+        if (piece.placeholder) {
+            const char *value = find_field(row, piece.text, piece.size);
+            if (!value) return row_lacks(&piece, row, error);
+            PS_TRY(ps_marked_text_append(content, value, strlen(value), true, error));
+        } else {
+            PS_TRY(ps_marked_text_append(content, piece.text, piece.size, false, error));
+        }
+    }
+    return PS_OK;
+}
+
+enum ps_status ps_prompt_check(const struct ps_prompt *prompt, const char *const *field_names,
+                               size_t field_count, struct ps_error *error) {
+    const struct ps_template *template;
+    PS_TRY(ps_template_find(prompt->template, &template, error));
+    const char *cursor = prompt->user;
+    struct piece piece;
+    while (next_piece(&cursor, &piece)) {
+        bool known = !piece.placeholder;
+        for (size_t i = 0; i < field_count && !known; i++)
+            known = strlen(field_names[i]) == piece.size &&
+                    memcmp(field_names[i], piece.text, piece.size) == 0;
+        if (!known) return unknown_field(&piece, field_names, field_count, error);
+    }
+    return PS_OK;
+}
+
+/* ---- the conversation ---- */
+
+static struct ps_message *add_message(struct ps_conversation *conversation, const char *role) {
+    struct ps_message *message = &conversation->messages[conversation->count++];
+    message->role = role;
+    ps_marked_text_init(&message->content);
+    return message;
+}
+
+static enum ps_status build(const struct ps_prompt *prompt, const struct ps_row *row,
+                            const struct ps_row *shots, size_t shot_count,
+                            struct ps_conversation *conversation, struct ps_error *error) {
+    conversation->thinking = prompt->thinking;
+    PS_FAIL_IF(shot_count > 10000, error, PS_LIMIT, "a prompt with more than 10000 shots");
+    conversation->messages = ps_calloc(2 * shot_count + 2, sizeof *conversation->messages);
+    PS_FAIL_IF_NULL(conversation->messages, error);
+    if (prompt->system) {
+        struct ps_message *message = add_message(conversation, "system");
+        PS_TRY(ps_marked_text_append(&message->content, prompt->system, strlen(prompt->system),
+                                     false, error));
+    }
+    for (size_t i = 0; i < shot_count; i++) {
+        const char *answer = find_field(&shots[i], "answer", strlen("answer"));
+        PS_FAIL_IF(!answer, error, PS_ARGUMENT, "shot %zu has no field 'answer'", i + 1);
+        PS_TRY(fill(prompt->user, &shots[i], &add_message(conversation, "user")->content, error));
+        PS_TRY(ps_marked_text_append(&add_message(conversation, "assistant")->content, answer,
+                                     strlen(answer), true, error));
+    }
+    return fill(prompt->user, row, &add_message(conversation, "user")->content, error);
+}
+
+static enum ps_status write_conversation(const struct ps_prompt *prompt,
+                                         const struct ps_conversation *conversation,
+                                         struct ps_buffer *out, struct ps_error *error) {
+    struct ps_json_writer writer;
+    ps_json_writer_begin(&writer, out);
+    ps_json_write_begin_object(&writer);
+    ps_json_write_key(&writer, "messages");
+    ps_json_write_begin_array(&writer);
+    for (size_t i = 0; i < conversation->count; i++) {
+        const struct ps_buffer *content = &conversation->messages[i].content.text;
+        ps_json_write_begin_object(&writer);
+        ps_json_write_key(&writer, "role");
+        ps_json_write_string(&writer, conversation->messages[i].role);
+        ps_json_write_key(&writer, "content");
+        ps_json_write_text(&writer, content->data ? content->data : "", content->size);
+        ps_json_write_end_object(&writer);
+    }
+    ps_json_write_end_array(&writer);
+    if (prompt->prefill) {
+        ps_json_write_key(&writer, "prefill");
+        ps_json_write_string(&writer, prompt->prefill);
+    }
+    if (prompt->thinking != PS_THINKING_UNSET) {
+        ps_json_write_key(&writer, "thinking");
+        ps_json_write_bool(&writer, prompt->thinking == PS_THINKING_ON);
+    }
+    if (prompt->template) {
+        ps_json_write_key(&writer, "template");
+        ps_json_write_string(&writer, prompt->template);
+    }
+    ps_json_write_end_object(&writer);
+    return ps_json_writer_end(&writer, error);
+}
+
+/* ---- rendering ---- */
+
+/* Where the last occurrence of a tag begins, or -1. */
+static ptrdiff_t last_tag(const char *text, const char *tag) {
+    const char *last = NULL;
+    for (const char *found = text; (found = strstr(found, tag)); found++) last = found;
+    return last ? last - text : -1;
+}
+
+/* The prefill decides if it has a tag; else the template's own end does. */
+static bool is_thinking_opened(const char *rendered, size_t size, const char *prefill) {
+    static const char tag[] = "<think>";
+    ptrdiff_t opened = prefill ? last_tag(prefill, tag) : -1;
+    ptrdiff_t closed = prefill ? last_tag(prefill, "</think>") : -1;
+    if (opened >= 0 || closed >= 0) return opened > closed;
+    while (size > 0 && strchr(" \t\r\n", rendered[size - 1])) size--;
+    return size >= strlen(tag) && memcmp(rendered + size - strlen(tag), tag, strlen(tag)) == 0;
+}
+
+enum ps_status ps_prompt_render(const struct ps_prompt *prompt, const struct ps_row *row,
+                                const struct ps_row *shots, size_t shot_count,
+                                struct ps_rendered_prompt *rendered, struct ps_error *error) {
+    struct ps_conversation conversation = {0};
+    const struct ps_template *template;
+    enum ps_status status = PS_OK;
+    *rendered = (struct ps_rendered_prompt){0};
+    ps_buffer_init(&rendered->conversation, MAX_TEXT_SIZE);
+    ps_marked_text_init(&rendered->text);
+    PS_TRY_DONE(ps_template_find(prompt->template, &template, error));
+    PS_TRY_DONE(build(prompt, row, shots, shot_count, &conversation, error));
+    PS_TRY_DONE(write_conversation(prompt, &conversation, &rendered->conversation, error));
+    PS_TRY_DONE(template->render(&conversation, &rendered->text, error));
+    const char *text = rendered->text.text.data ? rendered->text.text.data : "";
+    rendered->thinking_opened = is_thinking_opened(text, rendered->text.text.size, prompt->prefill);
+    if (prompt->prefill)
+        PS_TRY_DONE(ps_marked_text_append(&rendered->text, prompt->prefill, strlen(prompt->prefill),
+                                          false, error));
+done:
+    for (size_t i = 0; i < conversation.count; i++)
+        ps_marked_text_release(&conversation.messages[i].content);
+    ps_free(conversation.messages);
+    return status;
+}
+
+void ps_rendered_prompt_release(struct ps_rendered_prompt *rendered) {
+    ps_buffer_release(&rendered->conversation);
+    ps_marked_text_release(&rendered->text);
+}
+
+enum ps_status ps_prompt_encode(const struct ps_prompt *prompt,
+                                const struct ps_rendered_prompt *rendered,
+                                const struct ps_tokenizer *tokenizer, struct ps_token_ids *ids,
+                                struct ps_error *error) {
+    const struct ps_template *template;
+    PS_TRY(ps_template_find(prompt->template, &template, error));
+    unsigned flags = template->prints_bos ? 0 : PS_ENCODE_SPECIAL;
+    return ps_tokenizer_encode_marked(tokenizer, &rendered->text, flags, ids, error);
+}
