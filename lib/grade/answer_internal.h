@@ -1,0 +1,72 @@
+#pragma once
+/* Inside lib/grade: an answer read into a form that can be compared. */
+
+#include "grade/grade.h"
+
+#include <gmp.h>
+
+/* Budgets. GMP aborts when memory runs out, so everything that reaches it is bounded here. */
+enum {
+    PS_ANSWER_BYTES = 8192,    /* of an answer's text; a longer one is not read */
+    PS_ANSWER_DEPTH = 64,      /* of nested braces */
+    PS_ANSWER_FRACTIONS = 8,   /* of \frac within \frac */
+    PS_ANSWER_DIGITS = 1000,   /* of one written number */
+    PS_ANSWER_EXPONENT = 1000, /* of ten */
+    PS_ANSWER_UNIT = 64,
+};
+
+enum ps_answer_kind {
+    PS_ANSWER_EMPTY,
+    PS_ANSWER_NUMBER,     /* value */
+    PS_ANSWER_CHOICE,     /* text is one lower-case letter */
+    PS_ANSWER_WORDS,      /* text is lower-case, without spaces */
+    PS_ANSWER_EXPRESSION, /* text is the normalised source: equal text is all that can be said */
+    PS_ANSWER_BROKEN,     /* unbalanced braces, or over a budget; problem says which */
+};
+
+struct ps_answer {
+    enum ps_answer_kind kind;
+    mpq_t value;               /* as written: of "50%" it is 50 */
+    int decimals;              /* digits behind the point, -1 for a fraction */
+    char unit[PS_ANSWER_UNIT]; /* canonical unit ("percent", "meter^2"), "" without */
+    char name[PS_ANSWER_UNIT]; /* of "x = 5" it is "x" */
+    char *text;                /* canonical form; for a number "n/d" in lowest terms */
+    bool bare;                 /* words that stood outside \text{}: might be a product of letters */
+    const char *problem;       /* why it is BROKEN; a static string */
+};
+
+/* Text-mode brackets in normalised text: the inside of \text{}, \mathrm{} and the like. */
+enum { PS_TEXT_BEGIN = 1, PS_TEXT_END = 2 };
+
+/* Writes LaTeX or plain maths in one normal form; see normal.c. *problem is set (and *out holds
+ * something partial) where the text has no normal form. */
+enum ps_status ps_answer_normalise(struct ps_grade_text text, struct ps_buffer *out,
+                                   const char **problem, struct ps_error *error);
+
+/* Reads [s, s + size) of normalised text as a number with an optional unit; false if it is none.
+ * *problem is set where it is one that is over a budget. answer->value must be initialised. */
+bool ps_answer_number(const char *s, const struct ps_grade_profile *profile,
+                      struct ps_answer *answer, const char **problem);
+
+/* Canonical name of the unit that stands at s, and its length in bytes; 0 when there is none.
+ * in_text: inside \text{}, where single letters are units too. */
+size_t ps_answer_unit(const char *s, bool in_text, const char **name);
+
+/* Whether plain words behind a number may be dropped: none changes what it says ("million"). */
+bool ps_answer_only_nouns(const char *s);
+
+/* Whether some word of s spells a number ("five", "dozen"). */
+bool ps_answer_spells_number(const char *s);
+
+/* Reads an answer; ps_answer_release also after a failure. */
+enum ps_status ps_answer_read(struct ps_grade_text text, const struct ps_grade_profile *profile,
+                              struct ps_answer *answer, struct ps_error *error);
+void ps_answer_release(struct ps_answer *answer);
+
+/* Whether answer is what gold says; the reason goes to reason[256]. percent: the question has a
+ * percent sign. CORRECT, WRONG or UNDECIDED. */
+enum ps_verdict ps_answer_compare(const struct ps_answer *gold, const struct ps_answer *answer,
+                                  bool percent, char reason[256]);
+
+/* The equivalence used for majority votes: no units, no names, no rounding. */
+bool ps_answer_same(const struct ps_answer *a, const struct ps_answer *b);

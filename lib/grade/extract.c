@@ -1,0 +1,328 @@
+/* Finding the committed answer in a model's output.
+ *
+ * Reasoning is no commitment: only text behind the last </think> counts, and nothing at all when a
+ * <think> is still open. There the last balanced \boxed{} or \fbox{} is the answer; of nested ones
+ * the outermost. One pass with a stack of open boxes finds it, so an unclosed box costs nothing and
+ * hides nothing. Without a box it is the last explicit answer line:
+ *
+ *     the answer is X     the final answer, in cm, is: X     Answer: X     **Answer:** X
+ *     #### X              a number, or anything in the last line (elsewhere it is a heading)
+ *     **X**               a number, alone of all bold text in the last line
+ *
+ * The span ends where the sentence does; maths in delimiters is taken alone. The last number of the
+ * text is no commitment: it is a policy with a name, for those who want it, and leaves out list
+ * marks, ranges and numbers of steps. */
+#include "grade/answer_internal.h"
+#include "grade/extract_internal.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct span {
+    size_t begin, end;
+};
+
+static bool letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
+}
+
+static bool starts(const char *text, size_t at, size_t end, const char *word) {
+    size_t size = strlen(word);
+    return end - at >= size && strncasecmp(text + at, word, size) == 0;
+}
+
+static struct span trimmed(const char *text, struct span span) {
+    while (span.begin < span.end && blank(text[span.begin])) span.begin++;
+    while (span.end > span.begin && blank(text[span.end - 1])) span.end--;
+    return span;
+}
+
+/* Behind the last </think>, up to a <think> that is still open. */
+static struct span committed(const char *text, size_t size) {
+    struct span span = {0, size};
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] != '<') continue;
+        if (starts(text, i, size, "</think>"))
+            span = (struct span){i + 8, size};
+        else if (starts(text, i, size, "<think>") && span.end == size)
+            span.end = i;
+    }
+    return span;
+}
+
+enum { OPEN_BOXES = 64 };
+
+struct boxes {
+    size_t begin[OPEN_BOXES], depth[OPEN_BOXES];
+    int count;
+};
+
+static void open_box(struct boxes *open, size_t begin, size_t depth) {
+    if (open->count == OPEN_BOXES) { /* the outermost is given up */
+        memmove(open->begin, open->begin + 1, sizeof open->begin - sizeof open->begin[0]);
+        memmove(open->depth, open->depth + 1, sizeof open->depth - sizeof open->depth[0]);
+        open->count--;
+    }
+    open->begin[open->count] = begin;
+    open->depth[open->count++] = depth;
+}
+
+/* "\boxed 7": a digit, a lone letter or a command; the end of it, or 0. */
+static size_t boxed_token(const char *text, size_t at, size_t end) {
+    if (at == end) return 0;
+    if (digit(text[at])) return at + 1;
+    size_t size = text[at] == '\\';
+    while (at + size < end && letter(text[at + size])) size++;
+    if (starts(text, at, end, "\\boxed") || starts(text, at, end, "\\fbox")) return 0;
+    if (text[at] == '\\') return size > 1 ? at + size : 0;
+    return size == 1 ? at + 1 : 0;
+}
+
+/* The last balanced box that is not empty: false when there is none. */
+static bool last_box(const char *text, struct span in, struct span *found) {
+    struct boxes open = {.count = 0};
+    size_t depth = 0;
+    bool any = false;
+    for (size_t i = in.begin; i < in.end; i++) {
+        if (text[i] == '\\') {
+            size_t size = starts(text, i, in.end, "\\boxed")  ? 6
+                          : starts(text, i, in.end, "\\fbox") ? 5
+                                                              : 0;
+            if (!size || (i + size < in.end && letter(text[i + size]))) {
+                i += i + 1 < in.end && !letter(text[i + 1]); /* \{ and \} are no braces */
+                continue;
+            }
+            size_t at = i + size;
+            while (at < in.end && blank(text[at])) at++;
+            if (at < in.end && text[at] == '{') {
+                open_box(&open, at + 1, ++depth);
+                i = at;
+                continue;
+            }
+            size_t end = boxed_token(text, at, in.end);
+            if (end) {
+                *found = (struct span){at, end};
+                any = true;
+            }
+            i += size - 1;
+        } else if (text[i] == '{') {
+            depth++;
+        } else if (text[i] == '}' && depth) {
+            if (open.count && open.depth[open.count - 1] == depth) {
+                struct span span = trimmed(text, (struct span){open.begin[--open.count], i});
+                if (span.begin < span.end) {
+                    *found = span;
+                    any = true;
+                }
+            }
+            depth--;
+        }
+    }
+    return any;
+}
+
+/* An answer line is looked at no further than this, which keeps extraction linear. */
+enum { LINE_BYTES = 1024 };
+
+static size_t line_end(const char *text, size_t at, size_t end) {
+    if (end - at > LINE_BYTES) end = at + LINE_BYTES;
+    const char *newline = memchr(text + at, '\n', end - at);
+    return newline ? (size_t)(newline - text) : end;
+}
+
+/* The end of the maths that opens at `at` with a delimiter, and its inside; false if it does not.
+ */
+static bool delimited(const char *text, size_t at, size_t end, struct span *inside) {
+    static const char *const pairs[][2] = {
+        {"$$", "$$"}, {"\\(", "\\)"}, {"\\[", "\\]"}, {"**", "**"}, {"$", "$"}};
+    for (int i = 0; i < 5; i++) {
+        size_t size = strlen(pairs[i][0]);
+        if (!starts(text, at, end, pairs[i][0])) continue;
+        bool dollar = i == 4;
+        if (dollar && (at + 1 == end || blank(text[at + 1]))) return false;
+        for (size_t p = at + size; p + size <= end; p++) {
+            if (text[p] == '\\' && p + 1 < end && text[p + 1] != pairs[i][1][1]) {
+                p++;
+                continue;
+            }
+            if (!starts(text, p, end, pairs[i][1])) continue;
+            /* "$18 and $20" is money: a closing "$" has no space before and no digit behind it */
+            if (dollar && (blank(text[p - 1]) || (p + 1 < end && digit(text[p + 1])))) continue;
+            *inside = (struct span){at + size, p};
+            return p > at + size;
+        }
+        return false;
+    }
+    return false;
+}
+
+/* Where the sentence that begins at `at` ends: a full stop before a space or the end, or a comma
+ * before a word. Nothing ends inside braces or brackets. */
+static size_t sentence_end(const char *text, size_t at, size_t end) {
+    int depth = 0;
+    for (size_t i = at; i < end; i++) {
+        char c = text[i];
+        if (strchr("({[", c) && c) depth++;
+        if (strchr(")}]", c) && c && depth) depth--;
+        if (depth) continue;
+        size_t next = i + 1;
+        while (next < end && text[next] == ' ') next++;
+        bool spaced = next > i + 1 || next == end;
+        if ((c == '.' || c == '!' || c == '?') && spaced && next < end) {
+            if (c != '!' || letter(text[next])) return i; /* "5! + 1" */
+        }
+        if ((c == ',' || c == ';') && spaced && next < end && letter(text[next])) return i;
+        if (c == '.' && next == end) return i;
+        if (c == '<' && starts(text, i, end, "<|")) return i; /* a control token's text */
+    }
+    return end;
+}
+
+/* The answer that begins at `at`: the rest of the line, or of the next one that has something. */
+static bool content(const char *text, size_t at, struct span in, struct span *found) {
+    static const char *const marks = " \t\r*_:=>";
+    for (;;) {
+        size_t end = line_end(text, at, in.end);
+        struct span inside;
+        while (at < end && text[at] && strchr(marks, text[at])) {
+            if (text[at] == '*' && delimited(text, at, end, &inside)) break;
+            at++;
+        }
+        if (at < end) {
+            struct span rest = {at, sentence_end(text, at, end)};
+            if (text[at] == '\\' && at + 1 < end && text[at + 1] == '[')
+                end = in.end - at > LINE_BYTES ? at + LINE_BYTES : in.end; /* over several lines */
+            if (delimited(text, at, end, &inside))
+                rest = inside;
+            else if (starts(text, at, end, "\\["))
+                return false;
+            *found = trimmed(text, rest);
+            while (found->end > found->begin && strchr("*_", text[found->end - 1])) found->end--;
+            return found->begin < found->end && !starts(text, found->begin, in.end, "not ");
+        }
+        if (end == in.end || text[end] != '\n') return false;
+        at = end + 1;
+        while (at < in.end && blank(text[at])) at++;
+        if (at == in.end || starts(text, at, in.end, "####")) return false;
+    }
+}
+
+/* Behind the word "answer": where what it is begins, or 0. At most 60 bytes of the same sentence
+ * stand between ("the answer to the first part is"). */
+static size_t behind_answer(const char *text, size_t at, size_t end) {
+    size_t limit = end - at > 60 ? at + 60 : end;
+    for (size_t i = at; i < limit; i++) {
+        char c = text[i];
+        if (c == ':' || c == '=') return i + 1;
+        if (strchr(".?!\n;\"", c)) return 0;
+        bool boundary = i == at || !letter(text[i - 1]);
+        if (boundary && starts(text, i, end, "is") && (i + 2 == end || !letter(text[i + 2])))
+            return i + 2;
+    }
+    return 0;
+}
+
+static bool line_start(const char *text, size_t at, size_t begin) {
+    while (at > begin && (text[at - 1] == ' ' || text[at - 1] == '*')) at--;
+    return at == begin || text[at - 1] == '\n';
+}
+
+static bool reads_as_number(const char *text, struct span span,
+                            const struct ps_grade_profile *profile) {
+    return ps_extract_is_number((struct ps_grade_text){text + span.begin, span.end - span.begin},
+                                profile);
+}
+
+static bool blank_behind(const char *text, size_t at, size_t end) {
+    while (at < end && blank(text[at])) at++;
+    return at == end;
+}
+
+static bool hashes(const char *text, size_t at, struct span in,
+                   const struct ps_grade_profile *profile, struct span *found) {
+    size_t end = line_end(text, at, in.end);
+    *found = trimmed(text, (struct span){at + 4, end});
+    if (found->begin == found->end || text[found->begin] == '#') return false;
+    return reads_as_number(text, *found, profile) || blank_behind(text, end, in.end);
+}
+
+/* The last explicit line of `in`. Later ones win, so each hit replaces the one before. */
+static enum ps_grade_rule last_line(const char *text, struct span in,
+                                    const struct ps_grade_profile *profile, struct span *found) {
+    enum ps_grade_rule rule = PS_GRADE_RULE_NONE;
+    for (size_t i = in.begin; i < in.end; i++) {
+        struct span span;
+        if (text[i] == '#' && starts(text, i, in.end, "####") && line_start(text, i, in.begin)) {
+            if (hashes(text, i, in, profile, &span)) {
+                *found = span;
+                rule = PS_GRADE_RULE_HASHES;
+            }
+            i += 3;
+            continue;
+        }
+        if (text[i] != 'a' && text[i] != 'A') continue;
+        if (i > in.begin && letter(text[i - 1])) continue;
+        size_t at = 0;
+        if (profile->letter_a_line && starts(text, i, in.end, "A:") &&
+            line_start(text, i, in.begin))
+            at = i + 2;
+        if (starts(text, i, in.end, "answer") && (i + 6 == in.end || !letter(text[i + 6])))
+            at = behind_answer(text, i + 6, in.end);
+        if (at && content(text, at, in, &span)) {
+            *found = span;
+            rule = PS_GRADE_RULE_ANSWER_LINE;
+        }
+    }
+    return rule;
+}
+
+/* The only bold text of the last line, where it is a number. */
+static bool bold(const char *text, struct span in, const struct ps_grade_profile *profile,
+                 struct span *found) {
+    in = trimmed(text, in);
+    size_t begin = in.end;
+    while (begin > in.begin && text[begin - 1] != '\n') begin--;
+    bool any = false;
+    for (size_t i = begin; i + 1 < in.end; i++) {
+        struct span inside;
+        if (text[i] != '*' || text[i + 1] != '*') continue;
+        if (any || !delimited(text, i, in.end, &inside)) return false;
+        *found = trimmed(text, inside);
+        any = true;
+        i = inside.end + 1;
+    }
+    return any && reads_as_number(text, *found, profile);
+}
+
+struct ps_extraction ps_grade_extract(struct ps_grade_text output,
+                                      const struct ps_grade_profile *profile) {
+    struct span in = committed(output.data, output.size), box, line;
+    if (last_box(output.data, in, &box)) {
+        struct span rest = {box.end, in.end};
+        enum ps_grade_rule rule = last_line(output.data, rest, profile, &line);
+        if (rule != PS_GRADE_RULE_NONE && ps_extract_is_choice((struct ps_grade_text){
+                                              output.data + line.begin, line.end - line.begin}))
+            return (struct ps_extraction){rule, line.begin, line.end};
+        return (struct ps_extraction){PS_GRADE_RULE_BOX, box.begin, box.end};
+    }
+    enum ps_grade_rule rule = last_line(output.data, in, profile, &line);
+    struct span rest = {rule ? line.end : in.begin, in.end}, found;
+    while (rule && rest.begin < rest.end && strchr("*_", output.data[rest.begin])) rest.begin++;
+    if (bold(output.data, rest, profile, &found)) {
+        rule = PS_GRADE_RULE_BOLD;
+        line = found;
+    }
+    if (!rule && profile->last_number &&
+        ps_extract_last_number(output.data, in.begin, in.end, &line.begin, &line.end))
+        rule = PS_GRADE_RULE_LAST_NUMBER;
+    if (!rule) return (struct ps_extraction){PS_GRADE_RULE_NONE, 0, 0};
+    return (struct ps_extraction){rule, line.begin, line.end};
+}

@@ -1,0 +1,390 @@
+/* A normal form of answers as text.
+ *
+ * Models and data sets write one and the same answer in many ways: "\dfrac{1}{2}", "\frac12",
+ * "$\frac 1 2$", "\left( 3 \right)", "90^{\circ}", "10,\!080". This pass rewrites, token by token,
+ * only what TeX itself would set the same way or what is pure styling:
+ *
+ *   - maths delimiters, \left, \right, sizes and styles go; \dfrac and \tfrac become \frac;
+ *   - arguments of ^, _, \frac and \sqrt get braces: \frac12 is \frac{1}{2};
+ *   - \text{} and the like become their content between PS_TEXT_BEGIN and PS_TEXT_END;
+ *   - spaces of all kinds become one space, thin ones between groups of three digits nothing;
+ *   - degrees become U+00B0, unicode maths characters their TeX names, "\$" a plain "$".
+ *
+ * Brackets are never deleted and nothing is reordered: two texts with one normal form are the same
+ * answer. An unescaped "$" is a delimiter when the text has an even number of them, else money. */
+#include "grade/answer_internal.h"
+
+#include <string.h>
+#include <utf8proc.h>
+
+enum brace { KEEP, THEN_ARGUMENT, DROP, TEXT };
+
+struct normaliser {
+    const char *p, *end;
+    struct ps_buffer *out;
+    const char *problem;
+    int depth;
+    uint8_t brace[PS_ANSWER_DEPTH];
+    bool dollar_is_money, after_command, memory;
+};
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static void emit(struct normaliser *n, const char *bytes, size_t size) {
+    if (size && n->after_command && is_letter(bytes[0]) && !ps_buffer_append(n->out, " ", 1))
+        n->memory = false;
+    n->after_command = false;
+    if (!ps_buffer_append(n->out, bytes, size)) n->memory = false;
+}
+
+static void emit_string(struct normaliser *n, const char *string) {
+    emit(n, string, strlen(string));
+}
+
+static char last_byte(const struct normaliser *n) {
+    return n->out->size ? n->out->data[n->out->size - 1] : 0;
+}
+
+static void emit_space(struct normaliser *n) {
+    if (n->out->size && last_byte(n) != ' ') emit_string(n, " ");
+}
+
+static void skip_spaces(struct normaliser *n) {
+    while (n->p < n->end && ((unsigned char)*n->p <= ' ' || *n->p == '~')) n->p++;
+}
+
+/* A thin space: nothing inside a grouped number ("10\,080"), else a space. */
+static void thin_space(struct normaliser *n) {
+    int digits = 0;
+    while (n->p + digits < n->end && digits < 4 && is_digit(n->p[digits])) digits++;
+    if (digits == 3 && is_digit(last_byte(n))) return;
+    emit_space(n);
+}
+
+static void push(struct normaliser *n, enum brace kind) {
+    if (n->depth == PS_ANSWER_DEPTH) {
+        n->problem = "braces nested too deeply";
+        return;
+    }
+    n->brace[n->depth++] = (uint8_t)kind;
+    if (kind == TEXT) emit(n, (char[]){PS_TEXT_BEGIN}, 1);
+    if (kind == KEEP || kind == THEN_ARGUMENT) emit_string(n, "{");
+}
+
+static size_t letters_at(const struct normaliser *n, const char *p) {
+    size_t size = 0;
+    while (p + size < n->end && is_letter(p[size])) size++;
+    return size;
+}
+
+/* The argument of ^, _, \frac or \sqrt: braces are put around a single token. */
+static void argument(struct normaliser *n, int count) {
+    for (; count > 0 && !n->problem; count--) {
+        skip_spaces(n);
+        if (n->p == n->end || *n->p == '}') {
+            n->problem = "an argument is missing";
+            return;
+        }
+        if (*n->p == '{') {
+            n->p++;
+            push(n, count > 1 ? THEN_ARGUMENT : KEEP);
+            return;
+        }
+        size_t size = 1;
+        if (*n->p == '\\' && n->p + 1 < n->end) {
+            size = 1 + letters_at(n, n->p + 1);
+            if (size == 1) size = 2;
+        } else {
+            while (n->p + size < n->end && ((unsigned char)n->p[size] & 0xC0) == 0x80) size++;
+        }
+        emit_string(n, "{");
+        emit(n, n->p, size);
+        emit_string(n, "}");
+        n->p += size;
+    }
+}
+
+struct command {
+    const char *name, *becomes; /* NULL: dropped */
+};
+
+static const struct command commands[] = {
+    {"left", NULL},       {"right", NULL},      {"big", NULL},
+    {"Big", NULL},        {"bigl", NULL},       {"bigr", NULL},
+    {"Bigl", NULL},       {"Bigr", NULL},       {"bigg", NULL},
+    {"Bigg", NULL},       {"biggl", NULL},      {"biggr", NULL},
+    {"middle", NULL},     {"limits", NULL},     {"displaystyle", NULL},
+    {"textstyle", NULL},  {"rm", NULL},         {"bf", NULL},
+    {"it", NULL},         {"nolimits", NULL},   {"quad", " "},
+    {"qquad", " "},       {"thinspace", " "},   {"space", " "},
+    {"leq", "\\le"},      {"geq", "\\ge"},      {"neq", "\\ne"},
+    {"leqslant", "\\le"}, {"geqslant", "\\ge"}, {"lbrace", "\\{"},
+    {"rbrace", "\\}"},    {"degree", "°"},      {"lvert", "|"},
+    {"rvert", "|"},       {"vert", "|"},        {"percent", "%"},
+    {"ast", "*"},         {"lt", "<"},          {"gt", ">"},
+    {"slash", "/"},       {"dollar", "$"},
+};
+
+static const char *const text_commands[] = {"text",   "mbox",   "textbf",      "textit",
+                                            "textrm", "textsf", "texttt",      "textnormal",
+                                            "mathrm", "hbox",   "operatorname"};
+static const char *const style_commands[] = {"boxed",  "fbox", "mathbf",    "boldsymbol",
+                                             "mathit", "bm",   "ensuremath"};
+
+static bool among(const char *name, size_t size, const char *const *list, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strlen(list[i]) == size && memcmp(list[i], name, size) == 0) return true;
+    return false;
+}
+#define AMONG(name, size, list) among(name, size, list, sizeof(list) / sizeof(list)[0])
+
+static void named_command(struct normaliser *n, const char *name, size_t size) {
+    static const char *const fractions[] = {"frac", "dfrac", "tfrac", "cfrac"};
+    bool text = AMONG(name, size, text_commands);
+    if (text || AMONG(name, size, style_commands)) {
+        skip_spaces(n);
+        if (n->p < n->end && *n->p == '{') {
+            n->p++;
+            push(n, text ? TEXT : DROP);
+        }
+        return;
+    }
+    if (AMONG(name, size, fractions)) {
+        emit_string(n, "\\frac");
+        argument(n, 2);
+        return;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strlen(commands[i].name) != size || memcmp(commands[i].name, name, size) != 0) continue;
+        if (!commands[i].becomes) {
+            /* "\right." is an invisible bracket */
+            if (n->p < n->end && *n->p == '.' && (name[0] == 'l' || name[0] == 'r')) n->p++;
+        } else if (commands[i].becomes[0] == ' ') {
+            emit_space(n);
+        } else {
+            emit_string(n, commands[i].becomes);
+            n->after_command = commands[i].becomes[0] == '\\' && is_letter(commands[i].becomes[1]);
+        }
+        return;
+    }
+    emit_string(n, "\\");
+    if (!ps_buffer_append(n->out, name, size)) n->memory = false;
+    n->after_command = true;
+    if (size == 4 && memcmp(name, "sqrt", 4) == 0) {
+        skip_spaces(n);
+        n->after_command = false;
+        if (n->p == n->end || *n->p != '[') argument(n, 1);
+    }
+}
+
+static void backslash(struct normaliser *n) {
+    size_t size = letters_at(n, n->p + 1);
+    if (size) {
+        const char *name = n->p + 1;
+        n->p += 1 + size;
+        named_command(n, name, size);
+        return;
+    }
+    if (n->p + 1 == n->end) {
+        n->p++;
+        return;
+    }
+    char c = n->p[1];
+    n->p += 2;
+    switch (c) {
+    case ',':
+    case ';':
+    case ':':
+    case '>': thin_space(n); break;
+    case '!': skip_spaces(n); break;
+    case ' ':
+    case '\t':
+    case '\n':
+    case '\r': emit_space(n); break;
+    case '(':
+    case ')':
+    case '[':
+    case ']': break;
+    case '%':
+    case '$':
+    case '#':
+    case '&':
+    case '_': emit(n, &c, 1); break;
+    default:
+        emit_string(n, "\\");
+        if ((unsigned char)c > ' ' && (unsigned char)c < 127)
+            emit(n, &c, 1);
+        else
+            n->p--;
+    }
+}
+
+static void caret(struct normaliser *n) {
+    static const char *const degrees[] = {"\\circ", "{\\circ}", "{\\degree}", "\\degree",
+                                          "{ \\circ }"};
+    skip_spaces(n);
+    for (size_t i = 0; i < sizeof degrees / sizeof degrees[0]; i++) {
+        size_t size = strlen(degrees[i]);
+        if ((size_t)(n->end - n->p) < size || memcmp(n->p, degrees[i], size) != 0) continue;
+        n->p += size;
+        emit_string(n, "°");
+        return;
+    }
+    emit_string(n, "^");
+    argument(n, 1);
+}
+
+static const struct {
+    int32_t point;
+    const char *becomes;
+} characters[] = {
+    {0x2212, "-"},
+    {0x2013, "-"},
+    {0x2010, "-"},
+    {0x2011, "-"},
+    {0x2044, "/"},
+    {0x2215, "/"},
+    {0xFF05, "%"},
+    {0x00D7, "\\times"},
+    {0x00B7, "\\cdot"},
+    {0x22C5, "\\cdot"},
+    {0x03C0, "\\pi"},
+    {0x221E, "\\infty"},
+    {0x00B2, "^{2}"},
+    {0x00B3, "^{3}"},
+    {0x2018, "'"},
+    {0x2019, "'"},
+    {0x201C, "\""},
+    {0x201D, "\""},
+    {0x200B, ""},
+    {0xFEFF, ""},
+    {0x2264, "\\le"},
+    {0x2265, "\\ge"},
+    {0x2260, "\\ne"},
+    {0x222A, "\\cup"},
+    {0x00BD, "\\frac{1}{2}"},
+    {0x00BC, "\\frac{1}{4}"},
+    {0x00BE, "\\frac{3}{4}"},
+    {0x2153, "\\frac{1}{3}"},
+    {0x2154, "\\frac{2}{3}"},
+    {0xFF1D, "="},
+    {0xFF0C, ","},
+};
+
+static void unicode(struct normaliser *n) {
+    utf8proc_int32_t point;
+    utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)n->p, n->end - n->p, &point);
+    if (size <= 0) { /* broken UTF-8 stays visible, and what we store stays valid */
+        emit_string(n, "\xEF\xBF\xBD");
+        n->p++;
+        return;
+    }
+    const char *bytes = n->p;
+    n->p += size;
+    if (point == 0x2009 || point == 0x202F || point == 0x00A0) {
+        thin_space(n);
+        return;
+    }
+    if ((point >= 0x2000 && point <= 0x200A) || point == 0x3000) {
+        emit_space(n);
+        return;
+    }
+    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
+        if (characters[i].point != point) continue;
+        emit_string(n, characters[i].becomes);
+        n->after_command = characters[i].becomes[0] == '\\' && characters[i].becomes[1] != 'f';
+        return;
+    }
+    emit(n, bytes, (size_t)size);
+}
+
+static void close_brace(struct normaliser *n) {
+    if (n->depth == 0) {
+        n->problem = "a closing brace without an opening one";
+        return;
+    }
+    enum brace kind = n->brace[--n->depth];
+    n->after_command = false;
+    if (kind == TEXT) emit(n, (char[]){PS_TEXT_END}, 1);
+    if (kind == KEEP || kind == THEN_ARGUMENT) emit_string(n, "}");
+    if (kind == THEN_ARGUMENT) argument(n, 1);
+}
+
+static void token(struct normaliser *n) {
+    char c = *n->p;
+    if (c == '\\') {
+        backslash(n);
+    } else if (c == '{') {
+        bool comma = n->end - n->p >= 3 && memcmp(n->p, "{,}", 3) == 0; /* "10{,}080" */
+        n->p += comma ? 3 : 1;
+        if (comma)
+            emit_string(n, ",");
+        else
+            push(n, KEEP);
+    } else if (c == '}') {
+        n->p++;
+        close_brace(n);
+    } else if (c == '^') {
+        n->p++;
+        caret(n);
+    } else if (c == '_') {
+        n->p++;
+        emit_string(n, "_");
+        argument(n, 1);
+    } else if (c == '$') {
+        n->p++;
+        if (n->dollar_is_money) emit_string(n, "$");
+    } else if ((unsigned char)c <= ' ' || c == '~' || c == 127) {
+        n->p++;
+        emit_space(n);
+    } else if ((unsigned char)c >= 128) {
+        unicode(n);
+    } else {
+        n->p++;
+        emit(n, &c, 1);
+    }
+}
+
+/* Sentence punctuation and Markdown marks at the ends say nothing. */
+static void trim(struct ps_buffer *out) {
+    size_t begin = 0, end = out->size;
+    while (begin < end && strchr(" *`\"=:", out->data[begin])) begin++;
+    while (end > begin && strchr(" *`\".,;:\2", out->data[end - 1])) end--;
+    if (out->size) memmove(out->data, out->data + begin, end - begin);
+    out->size = end - begin;
+    if (out->data) out->data[out->size] = 0;
+}
+
+enum ps_status ps_answer_normalise(struct ps_grade_text text, struct ps_buffer *out,
+                                   const char **problem, struct ps_error *error) {
+    struct normaliser n = {
+        .p = text.data, .end = text.data + text.size, .out = out, .memory = true};
+    *problem = NULL;
+    out->size = 0;
+    PS_FAIL_IF(!ps_buffer_reserve(out, 1), error, PS_MEMORY, "out of memory");
+    out->data[0] = 0;
+    if (text.size > PS_ANSWER_BYTES) {
+        *problem = "the answer is longer than 8192 bytes";
+        return PS_OK;
+    }
+    size_t dollars = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\\')
+            i++;
+        else
+            dollars += text.data[i] == '$';
+    }
+    n.dollar_is_money = dollars % 2;
+    while (n.p < n.end && !n.problem && n.memory) token(&n);
+    PS_FAIL_IF(!n.memory, error, PS_MEMORY, "out of memory");
+    if (!n.problem && n.depth) n.problem = "an opening brace is never closed";
+    *problem = n.problem;
+    trim(out);
+    return PS_OK;
+}

@@ -1,0 +1,73 @@
+#pragma once
+/* Statistics of evaluations: how sure a score and a difference of two scores are.
+ *
+ * The unit is the problem, not the sample: K samples of one problem are averaged first, and only
+ * problems count as independent. Doubles, no global state; random draws come from Philox and
+ * depend on the seed alone. `confidence` is 0.95 for a 95 % interval and lies in (0, 1). */
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ps_interval {
+    double low, high;
+};
+
+/* Score interval for a binomial rate (Wilson 1927). trials == 0 gives [0, 1]. successes <= trials.
+ */
+struct ps_interval ps_stats_wilson(uint64_t successes, uint64_t trials, double confidence);
+
+/* Exact interval for a binomial rate (Clopper and Pearson 1934); covers at least `confidence`. */
+struct ps_interval ps_stats_clopper_pearson(uint64_t successes, uint64_t trials, double confidence);
+
+/* Mean of one value a problem and its standard error. cluster == NULL: problems are independent,
+ * SE = sd / sqrt(n). Else problems with equal ids that stand next to each other form a cluster
+ * (questions on one text): SE^2 = G/(G-1) * sum over clusters of (sum of residuals)^2 / n^2.
+ * standard_error is NaN with fewer than two clusters, mean NaN with no value. */
+struct ps_stats_mean {
+    double mean, standard_error;
+    size_t problems, clusters;
+};
+struct ps_stats_mean ps_stats_mean(const double *values, const uint32_t *cluster, size_t count);
+
+/* Interval for the mean of a rate in [0, 1] whose standard error over problems is known: Wilson's
+ * form at the number of trials that this standard error amounts to, p (1-p) / SE^2, at least
+ * `problems`, at most `samples` (all of them), with Student's t for z. So it has a width at 0 and 1.
+ */
+struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t samples,
+                                          double confidence);
+
+/* Unbiased pass@k from `correct` of `samples`: 1 - C(n-c, k) / C(n, k) (Chen et al. 2021,
+ * arXiv 2107.03374). PS_ARGUMENT for k < 1, k > samples (never divided by samples that are not
+ * there) or correct > samples. */
+enum ps_status ps_stats_pass_at_k(uint64_t samples, uint64_t correct, uint64_t k, double *result,
+                                  struct ps_error *error);
+
+/* Whether a majority vote is correct, ties broken by lot: the share of correct ones among the most
+ * frequent groups. group[i] as from ps_grade_groups (the index of the first equal answer, -1 for
+ * none, which does not vote); correct[i] as judged. count == 0 or no vote: 0. */
+double ps_stats_majority(const int32_t *group, const uint8_t *correct, size_t count);
+
+/* Exact McNemar test, two-sided: only_a, only_b are the problems that just one of two models got
+ * right; under the null each is a fair coin. p = min(1, 2 P(X <= min)), X ~ B(only_a+only_b, 1/2).
+ */
+double ps_stats_mcnemar(uint64_t only_a, uint64_t only_b);
+
+/* Sign-flip permutation test of mean(difference) = 0, two-sided. Exact where at most 20 differences
+ * are not zero; else `draws` seeded draws, p = (1 + as extreme) / (1 + draws). */
+enum ps_status ps_stats_sign_flip(const double *difference, size_t count, uint64_t seed,
+                                  uint32_t draws, double *p, struct ps_error *error);
+
+/* Percentile bootstrap over problems for mean(difference). count >= 1, draws >= 1, count < 2^32. */
+enum ps_status ps_stats_bootstrap(const double *difference, size_t count, uint64_t seed,
+                                  uint32_t draws, double confidence, struct ps_interval *result,
+                                  struct ps_error *error);
+
+/* The smallest true difference that a two-sided test at level alpha finds with this power:
+ * (z(1 - alpha/2) + z(power)) * standard error of the difference. */
+double ps_stats_detectable_difference(double standard_error, double alpha, double power);
+
+/* Quantiles, for those who build intervals of their own: 0 < probability < 1. */
+double ps_stats_normal_quantile(double probability);
+double ps_stats_t_quantile(double probability, double degrees_of_freedom);
