@@ -318,21 +318,21 @@ struct ps_expert_operations {
 
 /* What the loss of a row is made of: cross_entropy * -log p(target) + divergence * KL(q || p),
  * where q is the teacher's distribution over its k best tokens, renormalised, and p the student's
- * at `temperature` over the whole vocabulary; the divergence is multiplied by temperature^2 (Hinton
- * et al., arXiv 1503.02531, section 2). Rows' losses are multiplied by scale. */
+ * over the whole vocabulary, both at `temperature`; the divergence is multiplied by temperature^2
+ * (Hinton et al., arXiv 1503.02531, section 2). Rows' losses are multiplied by scale. */
 struct ps_loss {
     float cross_entropy, divergence, temperature;
     float scale;                            /* 1 / valid tokens of the global batch */
     const int32_t *targets;                 /* [T] */
     int64_t k;                              /* 0: no divergence */
-    const int32_t *teacher_ids;             /* [T, k] */
+    const int32_t *teacher_ids;             /* [T, k]; an id < 0 is absent, a row may have none */
     const float *teacher_log_probabilities; /* [T, k] */
 };
 
 struct ps_head_operations {
-    /* losses [T] float (before scale); and unless dx.data is NULL, dx [T, C] and dw [V, C] float,
-     * accumulating, of scale * sum of losses. [T, V] is never stored whole: the work goes over
-     * chunks of rows. x rows are the ones that have a target. */
+    /* losses [T] float (before scale); and unless dx.data is NULL, the gradients of scale * sum of
+     * losses: dx [T, C] is written, dw [V, C] float accumulates. [T, V] is never stored whole: the
+     * work goes over chunks of rows. x rows are the ones that have a target. */
     void (*loss)(struct ps_stream *stream, const struct ps_weight *head, struct ps_matrix x,
                  const struct ps_loss *loss, float *losses, struct ps_matrix dx, float *dw);
 };

@@ -10,9 +10,9 @@
 #include "tensor/safetensors.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 static const uint64_t header_limit = 100000000; /* bytes; the limit of the format */
@@ -159,10 +159,8 @@ static enum ps_status parse_file(struct ps_safetensors *file, const uint8_t *dat
     const char *text = (const char *)data + 8;
     PS_FAIL_IF(length == 0 || text[0] != '{', error, PS_FORMAT,
                "%s: the header does not begin with '{'; not a safetensors file?", label);
-    json_error_t wrong;
-    json_t *header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &wrong);
-    PS_FAIL_IF(!header, error, PS_FORMAT, "%s: header, byte %d: %s", label, wrong.position,
-               wrong.text);
+    json_t *header;
+    PS_TRY(ps_json_parse(label, text, (size_t)length, &header, error));
     struct parser parser = {file, label, data + 8 + length, size - 8 - length};
     enum ps_status status = parse_header(&parser, header, error);
     json_decref(header);

@@ -4,9 +4,9 @@
 #include "tensor/safetensors.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 enum { INDEX_LIMIT = 100000000 }; /* bytes */
@@ -92,21 +92,12 @@ static enum ps_status read_map(struct ps_safetensors_folder *folder, const char 
 
 static enum ps_status open_index(struct ps_safetensors_folder *folder, const char *path,
                                  const char *index, struct ps_error *error) {
-    struct ps_buffer buffer;
-    ps_buffer_init(&buffer, INDEX_LIMIT);
-    json_t *root = NULL;
-    enum ps_status status;
-    PS_TRY_DONE(ps_file_read(index, &buffer, error));
-    json_error_t wrong;
-    root = json_loadb(buffer.data, buffer.size, JSON_REJECT_DUPLICATES, &wrong);
-    PS_FAIL_DONE_IF(!root, error, PS_FORMAT, "%s:%d:%d: %s", index, wrong.line, wrong.column,
-                    wrong.text);
-    PS_TRY_DONE(read_map(folder, path, index, json_object_get(root, "weight_map"), error));
-done:
+    json_t *root;
+    PS_TRY(ps_json_read_file(index, INDEX_LIMIT, &root, error));
+    enum ps_status status = read_map(folder, path, index, ps_json_get(root, "weight_map"), error);
     for (size_t i = 0; i < folder->shard_count; i++)
         folder->shards[i].name = NULL; /* belonged to the JSON tree */
     json_decref(root);
-    ps_buffer_release(&buffer);
     return status;
 }
 

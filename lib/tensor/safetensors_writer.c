@@ -3,52 +3,91 @@
 #include "tensor/safetensors.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 
-#include <jansson.h>
 #include <stdlib.h>
+
+enum { HEADER_LIMIT = 100000000 - 64 }; /* bytes; the limit of the format, with our padding */
 
 struct ps_safetensors_writer {
     struct ps_file_writer file;
     uint64_t expected, written; /* bytes of data */
 };
 
-static json_t *describe(const struct ps_safetensors_tensor *tensor, uint64_t first, uint64_t last) {
-    json_t *shape = json_array();
-    for (int i = 0; shape && i < tensor->shape.rank; i++)
-        json_array_append_new(shape, json_integer((json_int_t)tensor->shape.dim[i]));
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", ps_dtype_name(tensor->dtype), "shape", shape,
-                     "data_offsets", (json_int_t)first, (json_int_t)last);
+static int compare_names(const void *a, const void *b) {
+    const char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+static enum ps_status check_names(const struct ps_safetensors_tensor *tensors, size_t count,
+                                  const char *path, struct ps_error *error) {
+    const char **names = ps_calloc(count, sizeof *names);
+    PS_FAIL_IF_NULL(names, error);
+    for (size_t i = 0; i < count; i++) names[i] = tensors[i].name;
+    if (count > 0) qsort(names, count, sizeof *names, compare_names);
+    const char *twice = NULL;
+    for (size_t i = 1; i < count && !twice; i++)
+        if (strcmp(names[i - 1], names[i]) == 0) twice = names[i];
+    enum ps_status status = PS_OK;
+    if (twice)
+        status = ps_error_set(error, PS_ARGUMENT, "%s: two tensors are named %s", path, twice);
+    ps_free(names);
+    return status;
+}
+
+static void describe(struct ps_json_writer *json, const struct ps_safetensors_tensor *tensor,
+                     uint64_t first, uint64_t last) {
+    ps_json_write_key(json, tensor->name);
+    ps_json_write_begin_object(json);
+    ps_json_write_key(json, "dtype");
+    ps_json_write_string(json, ps_dtype_name(tensor->dtype));
+    ps_json_write_key(json, "shape");
+    ps_json_write_begin_array(json);
+    for (int i = 0; i < tensor->shape.rank; i++)
+        ps_json_write_integer(json, (int64_t)tensor->shape.dim[i]);
+    ps_json_write_end_array(json);
+    ps_json_write_key(json, "data_offsets");
+    ps_json_write_begin_array(json);
+    ps_json_write_integer(json, (int64_t)first);
+    ps_json_write_integer(json, (int64_t)last);
+    ps_json_write_end_array(json);
+    ps_json_write_end_object(json);
 }
 
 static enum ps_status build_header(const struct ps_safetensors_tensor *tensors, size_t count,
-                                   const char *path, json_t *header, uint64_t *total,
+                                   const char *path, struct ps_buffer *text, uint64_t *total,
                                    struct ps_error *error) {
+    struct ps_json_writer json;
     *total = 0;
+    ps_json_writer_begin(&json, text);
+    ps_json_write_begin_object(&json);
+    ps_json_write_key(&json, "__metadata__");
+    ps_json_write_begin_object(&json);
+    ps_json_write_key(&json, "format");
+    ps_json_write_string(&json, "pt");
+    ps_json_write_end_object(&json);
     for (size_t i = 0; i < count; i++) {
         uint64_t bytes, end;
         PS_FAIL_IF(!ps_shape_bytes(&tensors[i].shape, tensors[i].dtype, &bytes) ||
                        __builtin_add_overflow(*total, bytes, &end) || end > INT64_MAX,
                    error, PS_ARGUMENT, "%s: tensor %s is too large", path, tensors[i].name);
-        PS_FAIL_IF(json_object_get(header, tensors[i].name), error, PS_ARGUMENT,
-                   "%s: two tensors are named %s", path, tensors[i].name);
-        PS_FAIL_IF(
-            json_object_set_new(header, tensors[i].name, describe(&tensors[i], *total, end)) != 0,
-            error, PS_MEMORY, "out of memory");
+        describe(&json, &tensors[i], *total, end);
         *total = end;
     }
-    return PS_OK;
+    ps_json_write_end_object(&json);
+    return ps_json_writer_end(&json, error);
 }
 
-static enum ps_status write_header(struct ps_safetensors_writer *writer, const char *text,
-                                   struct ps_error *error) {
+static enum ps_status write_header(struct ps_safetensors_writer *writer,
+                                   const struct ps_buffer *text, struct ps_error *error) {
     static const char spaces[64] =
         "                                                                ";
-    size_t length = strlen(text), padding = (64 - (8 + length) % 64) % 64;
+    size_t length = text->size, padding = (64 - (8 + length) % 64) % 64;
     uint8_t prefix[8];
     for (int i = 0; i < 8; i++) prefix[i] = (uint8_t)((uint64_t)(length + padding) >> (8 * i));
     PS_TRY(ps_file_writer_write(&writer->file, prefix, sizeof prefix, error));
-    PS_TRY(ps_file_writer_write(&writer->file, text, length, error));
+    PS_TRY(ps_file_writer_write(&writer->file, text->data, length, error));
     return ps_file_writer_write(&writer->file, spaces, padding, error);
 }
 
@@ -57,21 +96,19 @@ enum ps_status ps_safetensors_writer_begin(struct ps_safetensors_writer **result
                                            size_t count, struct ps_error *error) {
     *result = NULL;
     enum ps_status status;
-    char *text = NULL;
+    struct ps_buffer text;
+    ps_buffer_init(&text, HEADER_LIMIT);
     struct ps_safetensors_writer *writer = ps_calloc(1, sizeof *writer);
-    json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
-    PS_FAIL_DONE_IF_NULL(writer && header, error);
+    PS_FAIL_DONE_IF_NULL(writer, error);
     writer->file.descriptor = -1;
-    PS_TRY_DONE(build_header(tensors, count, path, header, &writer->expected, error));
-    text = json_dumps(header, JSON_COMPACT);
-    PS_FAIL_DONE_IF_NULL(text, error);
+    PS_TRY_DONE(check_names(tensors, count, path, error));
+    PS_TRY_DONE(build_header(tensors, count, path, &text, &writer->expected, error));
     PS_TRY_DONE(ps_file_writer_begin(&writer->file, path, error));
-    PS_TRY_DONE(write_header(writer, text, error));
+    PS_TRY_DONE(write_header(writer, &text, error));
     *result = writer;
     writer = NULL;
 done:
-    free(text);
-    json_decref(header);
+    ps_buffer_release(&text);
     ps_safetensors_writer_abort(writer);
     return status;
 }

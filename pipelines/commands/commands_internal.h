@@ -1,0 +1,5 @@
+#pragma once
+/* One declaration for each file of this folder. */
+#include "pipelines/commands/command.h"
+
+extern const struct ps_command ps_command_docs;
