@@ -1,5 +1,6 @@
 #include "base/random.h"
 
+#include "base/elementary.h"
 #include "base/hash.h"
 
 #include <string.h>
@@ -33,25 +34,8 @@ uint32_t ps_random_below(uint64_t key, uint64_t counter, uint32_t bound) {
     }
 }
 
-/* log and cos in double by +, -, *, / alone, so that every machine gets the same bits.
- * log: x = 2^e * m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(s), s = (m-1)/(m+1).
- * cos(2 pi t): quarter turns by symmetry, then the Taylor series on [0, pi/4]. */
-static double portable_log(double x) {
-    union {
-        double value;
-        uint64_t bits;
-    } u = {x};
-    int exponent = (int)(u.bits >> 52 & 2047) - 1023;
-    u.bits = (u.bits & 0xFFFFFFFFFFFFFull) | 0x3FF0000000000000ull;
-    if (u.value > 1.4142135623730951) {
-        u.value *= 0.5;
-        exponent++;
-    }
-    double s = (u.value - 1) / (u.value + 1), square = s * s, sum = 0;
-    for (int n = 21; n >= 1; n -= 2) sum = sum * square + 1.0 / n;
-    return exponent * 0.69314718055994531 + 2 * s * sum;
-}
-
+/* cos(2 pi t), in double by +, -, *, / alone, so that every machine gets the same bits: quarter
+ * turns by symmetry, then the Taylor series on [0, pi/4]. */
 static double series(double first, double square, int n, double x) {
     double term = x, sum = x;
     for (; n < 20; n += 2) {
@@ -85,7 +69,7 @@ float ps_random_normal(uint64_t key, uint64_t counter) {
     struct ps_philox draw = ps_philox(key, counter);
     double u = ((double)draw.word[0] + 1) * 0x1p-32; /* (0, 1] */
     double turn = (double)draw.word[1] * 0x1p-32;
-    return (float)(portable_sqrt(-2 * portable_log(u)) * portable_cos_turn(turn));
+    return (float)(portable_sqrt(-2 * ps_log(u)) * portable_cos_turn(turn));
 }
 
 uint64_t ps_random_key(uint64_t seed, const char *purpose) {
