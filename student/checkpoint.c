@@ -1,0 +1,240 @@
+#include "student/checkpoint.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "tensor/safetensors.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FORMAT = 1, KEPT = 2, PATH_SIZE = 4096 };
+static const char state_name[] = "state.safetensors";
+
+/* ---- saving ---- */
+
+static enum ps_status save_state(const char *path, const struct ps_checkpoint *checkpoint,
+                                 struct ps_error *error) {
+    struct ps_shape shape = ps_shape_1(checkpoint->parameters);
+    const struct ps_safetensors_tensor tensors[] = {
+        {.name = "master", .dtype = PS_DTYPE_F32, .shape = shape},
+        {.name = "m", .dtype = checkpoint->moments, .shape = shape},
+        {.name = "v", .dtype = checkpoint->moments, .shape = shape},
+    };
+    size_t moment_bytes = checkpoint->parameters * ps_dtype_size(checkpoint->moments);
+    struct ps_safetensors_writer *writer;
+    PS_TRY(ps_safetensors_writer_begin(&writer, path, tensors, 3, error));
+    enum ps_status status = ps_safetensors_writer_write(
+        writer, checkpoint->master, checkpoint->parameters * sizeof(float), error);
+    if (status == PS_OK)
+        status = ps_safetensors_writer_write(writer, checkpoint->first_moment, moment_bytes, error);
+    if (status == PS_OK)
+        status =
+            ps_safetensors_writer_write(writer, checkpoint->second_moment, moment_bytes, error);
+    if (status == PS_OK) return ps_safetensors_writer_commit(writer, error);
+    ps_safetensors_writer_abort(writer);
+    return status;
+}
+
+static enum ps_status save_manifest(const char *folder, const struct ps_checkpoint *checkpoint,
+                                    struct ps_error *error) {
+    char path[PATH_SIZE], hex[PS_HASH_HEX_SIZE];
+    struct ps_hash hash;
+    snprintf(path, sizeof path, "%s/%s", folder, state_name);
+    PS_TRY(ps_hash_file(path, &hash, error));
+
+    struct ps_buffer text;
+    struct ps_json_writer writer;
+    ps_buffer_init(&text, 1 << 16);
+    ps_json_writer_begin(&writer, &text);
+    ps_json_write_begin_object(&writer);
+    ps_json_write_key(&writer, "format");
+    ps_json_write_integer(&writer, FORMAT);
+    ps_json_write_key(&writer, "job");
+    ps_json_write_string(&writer, checkpoint->job);
+    ps_json_write_key(&writer, "step");
+    ps_json_write_integer(&writer, checkpoint->step);
+    ps_json_write_key(&writer, "seen_tokens");
+    ps_json_write_integer(&writer, checkpoint->seen_tokens);
+    ps_json_write_key(&writer, "best_step");
+    ps_json_write_integer(&writer, checkpoint->best_step);
+    ps_json_write_key(&writer, "best_loss");
+    ps_json_write_number(&writer, checkpoint->best_loss);
+    ps_json_write_key(&writer, "sha256");
+    ps_json_write_string(&writer, ps_hash_hex(&hash, hex));
+    ps_json_write_end_object(&writer);
+    enum ps_status status = ps_json_writer_end(&writer, error);
+    snprintf(path, sizeof path, "%s/manifest.json", folder);
+    if (status == PS_OK) status = ps_file_write_atomic(path, text.data, text.size, error);
+    ps_buffer_release(&text);
+    return status;
+}
+
+/* Steps of the checkpoints in a folder, newest first; *steps is the caller's to free. */
+static int newest_first(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static enum ps_status list_steps(const char *folder, int64_t **steps, size_t *count,
+                                 struct ps_error *error) {
+    *steps = NULL;
+    *count = 0;
+    DIR *directory = opendir(folder);
+    if (!directory && errno == ENOENT) return PS_OK;
+    if (!directory) return ps_error_errno(error, errno, "%s", folder);
+    enum ps_status status = PS_OK;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char *end;
+        if (strncmp(entry->d_name, "step-", 5) != 0) continue;
+        int64_t step = strtoll(entry->d_name + 5, &end, 10);
+        if (*end || end == entry->d_name + 5 || step <= 0) continue;
+        int64_t *more = ps_realloc(*steps, (*count + 1) * sizeof **steps);
+        if (!more) {
+            status = ps_error_set(error, PS_MEMORY, "out of memory");
+            break;
+        }
+        *steps = more;
+        more[(*count)++] = step;
+    }
+    closedir(directory);
+    if (*count) qsort(*steps, *count, sizeof **steps, newest_first);
+    return status;
+}
+
+static enum ps_status remove_old(const char *folder, struct ps_error *error) {
+    int64_t *steps;
+    size_t count;
+    enum ps_status status = list_steps(folder, &steps, &count, error);
+    for (size_t i = KEPT; status == PS_OK && i < count; i++) {
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%s/step-%08" PRId64, folder, steps[i]);
+        status = ps_path_remove(path, error);
+    }
+    ps_free(steps);
+    return status;
+}
+
+enum ps_status ps_checkpoint_save(const char *folder, const struct ps_checkpoint *checkpoint,
+                                  struct ps_error *error) {
+    char final[PATH_SIZE], temporary[PATH_SIZE], state[PATH_SIZE];
+    PS_FAIL_IF(strlen(folder) > PATH_SIZE - 64, error, PS_ARGUMENT, "%s: path too long", folder);
+    snprintf(final, sizeof final, "%s/step-%08" PRId64, folder, checkpoint->step);
+    snprintf(temporary, sizeof temporary, "%s/step-%08" PRId64 ".tmp", folder, checkpoint->step);
+    snprintf(state, sizeof state, "%s/step-%08" PRId64 ".tmp/%s", folder, checkpoint->step,
+             state_name);
+    PS_TRY(ps_path_remove(temporary, error));
+    PS_TRY(ps_directory_create(temporary, error));
+    enum ps_status status = save_state(state, checkpoint, error);
+    if (status == PS_OK) status = save_manifest(temporary, checkpoint, error);
+    /* The same step again (a run that went back to an older checkpoint): the new one replaces it.
+     */
+    if (status == PS_OK) status = ps_path_remove(final, error);
+    if (status == PS_OK && rename(temporary, final) != 0)
+        status = ps_error_errno(error, errno, "%s: rename", final);
+    if (status == PS_OK) status = ps_directory_sync(folder, error);
+    if (status == PS_OK) return remove_old(folder, error);
+    ps_path_remove(temporary, NULL);
+    return status;
+}
+
+/* ---- loading ---- */
+
+static enum ps_status read_manifest(const char *folder, struct ps_checkpoint *checkpoint,
+                                    char sha256[PS_HASH_HEX_SIZE], bool *other_job,
+                                    struct ps_error *error) {
+    char path[PATH_SIZE];
+    json_t *manifest;
+    int64_t format;
+    const char *job, *hash;
+    snprintf(path, sizeof path, "%s/manifest.json", folder);
+    PS_TRY(ps_json_read_file(path, 1 << 16, &manifest, error));
+    enum ps_status status;
+    PS_TRY_DONE(ps_json_integer(manifest, "format", FORMAT, FORMAT, &format, error));
+    PS_TRY_DONE(ps_json_string(manifest, "job", &job, error));
+    PS_TRY_DONE(ps_json_integer(manifest, "step", 1, INT64_MAX, &checkpoint->step, error));
+    PS_TRY_DONE(
+        ps_json_integer(manifest, "seen_tokens", 0, INT64_MAX, &checkpoint->seen_tokens, error));
+    PS_TRY_DONE(
+        ps_json_integer(manifest, "best_step", 0, INT64_MAX, &checkpoint->best_step, error));
+    PS_TRY_DONE(ps_json_number_or(manifest, "best_loss", INFINITY, &checkpoint->best_loss, error));
+    PS_TRY_DONE(ps_json_string(manifest, "sha256", &hash, error));
+    snprintf(sha256, PS_HASH_HEX_SIZE, "%s", hash);
+    *other_job = strcmp(job, checkpoint->job) != 0;
+done:
+    json_decref(manifest);
+    return status == PS_OK ? PS_OK : ps_error_prefix(error, "%s", path);
+}
+
+static enum ps_status read_vector(const struct ps_safetensors *file, const char *name,
+                                  enum ps_dtype dtype, uint64_t count, void *to,
+                                  struct ps_error *error) {
+    const struct ps_safetensors_tensor *tensor = ps_safetensors_find(file, name);
+    struct ps_shape shape = ps_shape_1(count);
+    PS_FAIL_IF(!tensor || tensor->dtype != dtype || !ps_shape_equal(&tensor->shape, &shape), error,
+               PS_CORRUPT, "'%s' is not what this run saves", name);
+    memcpy(to, tensor->data, tensor->size);
+    return PS_OK;
+}
+
+static enum ps_status read_checkpoint(const char *folder, struct ps_checkpoint *checkpoint,
+                                      bool *other_job, struct ps_error *error) {
+    char path[PATH_SIZE], expected[PS_HASH_HEX_SIZE], found[PS_HASH_HEX_SIZE];
+    struct ps_hash hash;
+    struct ps_safetensors *file;
+    PS_TRY(read_manifest(folder, checkpoint, expected, other_job, error));
+    if (*other_job) return PS_OK;
+    snprintf(path, sizeof path, "%s/%s", folder, state_name);
+    PS_TRY(ps_hash_file(path, &hash, error));
+    PS_FAIL_IF(strcmp(ps_hash_hex(&hash, found), expected) != 0, error, PS_CORRUPT,
+               "%s: its bytes are not those that were written", path);
+    PS_TRY(ps_safetensors_open(&file, path, error));
+    uint64_t n = checkpoint->parameters;
+    enum ps_dtype moments = checkpoint->moments;
+    enum ps_status status = read_vector(file, "master", PS_DTYPE_F32, n, checkpoint->master, error);
+    if (status == PS_OK)
+        status = read_vector(file, "m", moments, n, checkpoint->first_moment, error);
+    if (status == PS_OK)
+        status = read_vector(file, "v", moments, n, checkpoint->second_moment, error);
+    ps_safetensors_close(file);
+    return status == PS_OK ? PS_OK : ps_error_prefix(error, "%s", path);
+}
+
+enum ps_status ps_checkpoint_load(const char *folder, struct ps_checkpoint *checkpoint, char *note,
+                                  size_t note_size, struct ps_error *error) {
+    int64_t *steps;
+    size_t count;
+    note[0] = 0;
+    PS_FAIL_IF(strlen(folder) > PATH_SIZE - 64, error, PS_ARGUMENT, "%s: path too long", folder);
+    enum ps_status status = list_steps(folder, &steps, &count, error);
+    size_t i = 0;
+    for (; status == PS_OK && i < count; i++) {
+        char path[PATH_SIZE];
+        bool other_job = false;
+        struct ps_error damage;
+        snprintf(path, sizeof path, "%s/step-%08" PRId64, folder, steps[i]);
+        enum ps_status found = read_checkpoint(path, checkpoint, &other_job, &damage);
+        if (other_job) {
+            status =
+                ps_error_set(error, PS_ARGUMENT,
+                             "%s: belongs to a run with other settings, data or model; move it "
+                             "away to start anew",
+                             path);
+            break;
+        }
+        if (found == PS_OK) break;
+        if (found == PS_MEMORY) status = ps_error_set(error, found, "%s", damage.message);
+        snprintf(note, note_size, "passed over a damaged checkpoint: %s", damage.message);
+    }
+    if (i == count) {
+        checkpoint->step = checkpoint->seen_tokens = checkpoint->best_step = 0;
+        checkpoint->best_loss = INFINITY;
+    }
+    ps_free(steps);
+    return status;
+}

@@ -1,0 +1,39 @@
+#pragma once
+/* Checkpoints: all that a training run needs to go on to the same bits.
+ *
+ *   FOLDER/step-00000500/state.safetensors    master, m, v: one vector each, in parameter order
+ *   FOLDER/step-00000500/manifest.json        format, job, step, seen, best; bytes and SHA-256 of
+ *                                             state.safetensors
+ *
+ * A checkpoint is written into step-N.tmp, each file synced, the manifest last; then the folder is
+ * renamed and its parent synced. So one that has its name is whole, unless the disk damaged it
+ * later: loading checks sizes and hashes, and goes back to the one before. The order of examples
+ * and the learning rate follow from the step and the settings; nothing else has state. */
+
+#include "base/status.h"
+#include "tensor/tensor.h"
+
+#include <stdint.h>
+
+struct ps_checkpoint {
+    const char *job;     /* what is being trained: 64 hex digits; another job's is refused */
+    int64_t step;        /* steps done */
+    int64_t seen_tokens; /* target tokens trained on so far */
+    int64_t best_step;   /* the validated step with the lowest loss, 0: none yet */
+    double best_loss;
+    uint64_t parameters; /* length of the three vectors, host memory */
+    float *master;
+    void *first_moment, *second_moment; /* in the type `moments` */
+    enum ps_dtype moments;
+};
+
+/* Writes step-N and removes all but the newest two. PS_FULL leaves what was there untouched. */
+enum ps_status ps_checkpoint_save(const char *folder, const struct ps_checkpoint *checkpoint,
+                                  struct ps_error *error);
+
+/* Fills step, seen_tokens, best_* and the vectors (allocated by the caller for `parameters`, with
+ * `job` and `moments` set) from the newest sound checkpoint. step 0: there is none. note (of
+ * note_size bytes) gets a line about damaged ones that were passed over, or "". PS_ARGUMENT when
+ * the newest belongs to another job. */
+enum ps_status ps_checkpoint_load(const char *folder, struct ps_checkpoint *checkpoint, char *note,
+                                  size_t note_size, struct ps_error *error);
