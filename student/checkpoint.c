@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1, KEPT = 2, PATH_SIZE = 4096 };
+enum { FORMAT = 1, KEPT = 2, FOLDER_SIZE = 4096, PATH_SIZE = FOLDER_SIZE + 32 };
 static const char state_name[] = "state.safetensors";
 
 /* ---- saving ---- */
@@ -122,12 +122,11 @@ static enum ps_status remove_old(const char *folder, struct ps_error *error) {
 
 enum ps_status ps_checkpoint_save(const char *folder, const struct ps_checkpoint *checkpoint,
                                   struct ps_error *error) {
-    char final[PATH_SIZE], temporary[PATH_SIZE], state[PATH_SIZE];
-    PS_FAIL_IF(strlen(folder) > PATH_SIZE - 64, error, PS_ARGUMENT, "%s: path too long", folder);
+    char final[FOLDER_SIZE], temporary[FOLDER_SIZE], state[PATH_SIZE];
+    PS_FAIL_IF(strlen(folder) > FOLDER_SIZE - 64, error, PS_ARGUMENT, "%s: path too long", folder);
     snprintf(final, sizeof final, "%s/step-%08" PRId64, folder, checkpoint->step);
     snprintf(temporary, sizeof temporary, "%s/step-%08" PRId64 ".tmp", folder, checkpoint->step);
-    snprintf(state, sizeof state, "%s/step-%08" PRId64 ".tmp/%s", folder, checkpoint->step,
-             state_name);
+    snprintf(state, sizeof state, "%s/%s", temporary, state_name);
     PS_TRY(ps_path_remove(temporary, error));
     PS_TRY(ps_directory_create(temporary, error));
     enum ps_status status = save_state(state, checkpoint, error);
@@ -210,11 +209,11 @@ enum ps_status ps_checkpoint_load(const char *folder, struct ps_checkpoint *chec
     int64_t *steps;
     size_t count;
     note[0] = 0;
-    PS_FAIL_IF(strlen(folder) > PATH_SIZE - 64, error, PS_ARGUMENT, "%s: path too long", folder);
+    PS_FAIL_IF(strlen(folder) > FOLDER_SIZE - 64, error, PS_ARGUMENT, "%s: path too long", folder);
     enum ps_status status = list_steps(folder, &steps, &count, error);
     size_t i = 0;
     for (; status == PS_OK && i < count; i++) {
-        char path[PATH_SIZE];
+        char path[FOLDER_SIZE];
         bool other_job = false;
         struct ps_error damage;
         snprintf(path, sizeof path, "%s/step-%08" PRId64, folder, steps[i]);

@@ -45,8 +45,20 @@ static inline struct ps_matrix ps_matrix(void *data, enum ps_dtype dtype, int64_
 }
 
 /* Columns [first, first + count) of a matrix, and rows likewise. */
-struct ps_matrix ps_matrix_columns(struct ps_matrix matrix, int64_t first, int64_t count);
-struct ps_matrix ps_matrix_rows(struct ps_matrix matrix, int64_t first, int64_t count);
+static inline struct ps_matrix ps_matrix_columns(struct ps_matrix matrix, int64_t first,
+                                                 int64_t count) {
+    matrix.data = (char *)matrix.data + (size_t)first * ps_dtype_size(matrix.dtype);
+    matrix.columns = count;
+    return matrix;
+}
+
+static inline struct ps_matrix ps_matrix_rows(struct ps_matrix matrix, int64_t first,
+                                              int64_t count) {
+    matrix.data =
+        (char *)matrix.data + (size_t)(first * matrix.stride) * ps_dtype_size(matrix.dtype);
+    matrix.rows = count;
+    return matrix;
+}
 
 /* ---- memory and streams ------------------------------------------------------------------- */
 
