@@ -43,7 +43,8 @@ void ps_store_close(struct ps_store *store);
  * Owned by the store. */
 const char *ps_store_warning(const struct ps_store *store);
 
-/* Commits all puts so far. On failure none of them is kept and the next put begins anew. */
+/* Commits all puts so far. On failure none of them is kept, ids handed out since the
+ * last flush are void, and the store refuses further puts with the same error: close it. */
 enum ps_status ps_store_flush(struct ps_store *store, struct ps_error *error);
 /* The same if the oldest put waits for 50 ms or more; cheap otherwise. */
 enum ps_status ps_store_flush_due(struct ps_store *store, struct ps_error *error);

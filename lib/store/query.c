@@ -1,0 +1,173 @@
+/* Lists. A filter becomes a WHERE of fixed pieces of SQL with numbered parameters, so that nothing
+ * of the user's reaches the text of a statement. */
+
+#include "query_internal.h"
+
+#include <string.h>
+
+static bool add(struct ps_store_sql *sql, const char *piece) {
+    return ps_buffer_puts(&sql->text, piece);
+}
+
+/* " AND <condition>?" for a text or a number; the parameters bind in this order. */
+static bool where_text(struct ps_store_sql *sql, const char *condition, const char *value) {
+    if (!value) return true;
+    sql->values[sql->count++] = (struct ps_store_value){.text = value};
+    return ps_buffer_format(&sql->text, " AND %s?%d", condition, sql->count);
+}
+
+static bool where_integer(struct ps_store_sql *sql, const char *condition, int64_t value) {
+    if (value == 0) return true;
+    sql->values[sql->count++] = (struct ps_store_value){.integer = value};
+    return ps_buffer_format(&sql->text, " AND %s?%d", condition, sql->count);
+}
+
+/* The item shown for a trace: the first of its prompt that fits. */
+static bool join_item(struct ps_store_sql *sql, const struct ps_store_filter *filter) {
+    return add(sql, " LEFT JOIN item i ON i.id = (SELECT min(j.id) FROM item j "
+                    "WHERE j.prompt = t.prompt") &&
+           where_text(sql, "j.dataset = ", filter->dataset) &&
+           where_text(sql, "j.split = ", filter->split) && add(sql, ")");
+}
+
+static bool where(struct ps_store_sql *sql, const struct ps_store_filter *filter) {
+    bool none = filter->verdict && strcmp(filter->verdict, "none") == 0;
+    bool fits = add(sql, " WHERE true");
+    if (filter->dataset || filter->split) fits = fits && add(sql, " AND i.id IS NOT NULL");
+    if (none) fits = fits && add(sql, " AND v.verdict IS NULL");
+    fits = fits && where_text(sql, "v.verdict = ", none ? NULL : filter->verdict) &&
+           where_text(sql, "s.name = ", filter->source) &&
+           where_text(sql, "t.finish_reason = ", filter->finish) &&
+           where_integer(sql, "t.prompt = ", filter->prompt_id) &&
+           where_integer(sql, "t.source = ", filter->source_id) &&
+           where_integer(sql, "t.sampler = ", filter->sampler_id) &&
+           where_integer(sql, "t.output_tokens >= ", filter->min_tokens) &&
+           where_integer(sql, "t.output_tokens <= ", filter->max_tokens);
+    if (filter->selection)
+        fits = fits &&
+               where_text(sql,
+                          "t.id IN (SELECT trace FROM selected JOIN selection n "
+                          "ON n.id = selection WHERE n.name = ",
+                          filter->selection) &&
+               add(sql, ")");
+    if (filter->ungraded)
+        fits = fits &&
+               where_text(sql,
+                          "NOT EXISTS (SELECT 1 FROM verdict w WHERE w.trace = t.id AND "
+                          "w.gold IS i.gold AND w.grader = ",
+                          filter->ungraded) &&
+               add(sql, ")");
+    return fits;
+}
+
+enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
+                                  const struct ps_store_filter *filter, const char *tail,
+                                  sqlite3_stmt **statement, struct ps_error *error) {
+    static const struct ps_store_filter everything;
+    if (!filter) filter = &everything;
+    struct ps_store_sql sql = {.count = 0};
+    ps_buffer_init(&sql.text, 16384);
+    enum ps_status status = PS_OK;
+    bool fits =
+        ps_buffer_format(&sql.text,
+                         "SELECT %s FROM trace t JOIN prompt p ON p.id = t.prompt "
+                         "JOIN source s ON s.id = t.source JOIN sampler m ON m.id = t.sampler",
+                         columns) &&
+        join_item(&sql, filter) &&
+        add(&sql, " LEFT JOIN verdict v ON v.trace = t.id AND "
+                  "v.number = " PS_STORE_COUNTING_VERDICT) &&
+        where(&sql, filter) && add(&sql, tail);
+    if (fits && filter->limit > 0 && strstr(tail, "ORDER BY"))
+        fits = ps_buffer_format(&sql.text, " LIMIT %lld", (long long)filter->limit);
+    PS_FAIL_DONE_IF(!fits, error, PS_MEMORY, "out of memory");
+    int code = sqlite3_prepare_v2(store->database, sql.text.data, -1, statement, NULL);
+    for (int i = 0; i < sql.count && code == SQLITE_OK; i++)
+        code = sql.values[i].text
+                   ? sqlite3_bind_text(*statement, i + 1, sql.values[i].text, -1, SQLITE_TRANSIENT)
+                   : sqlite3_bind_int64(*statement, i + 1, sql.values[i].integer);
+    if (code != SQLITE_OK) {
+        status = ps_store_fail(store, "read", error);
+        sqlite3_finalize(*statement);
+    }
+done:
+    ps_buffer_release(&sql.text);
+    return status;
+}
+
+/* ---- cursors ---- */
+
+struct ps_store_cursor {
+    struct ps_store *store;
+    sqlite3_stmt *statement;
+};
+
+enum ps_status ps_store_query(struct ps_store *store, const struct ps_store_filter *filter,
+                              struct ps_store_cursor **result, struct ps_error *error) {
+    *result = NULL;
+    struct ps_store_cursor *cursor = ps_calloc(1, sizeof *cursor);
+    PS_FAIL_IF_NULL(cursor, error);
+    cursor->store = store;
+    enum ps_status status = ps_store_sql_build(
+        store,
+        "t.id, t.prompt, t.source, t.sampler, t.sample, p.hash, s.hash, m.hash, s.name, i.dataset, "
+        "i.split, i.gold, i.extra, i.id, i.row, v.verdict, v.extracted, "
+        "t.finish_reason = 'length', t.prompt_tokens, t.output_tokens, t.max_tokens, t.time, "
+        "t.duration, t.reasoning_bytes, t.content_bytes",
+        filter, " ORDER BY p.hash, s.hash, m.hash, t.sample", &cursor->statement, error);
+    if (status == PS_OK)
+        *result = cursor;
+    else
+        ps_free(cursor);
+    return status;
+}
+
+static bool copy_hash(sqlite3_stmt *statement, int column, struct ps_hash *hash) {
+    const void *data = sqlite3_column_blob(statement, column);
+    if (!data || sqlite3_column_bytes(statement, column) != sizeof hash->bytes) return false;
+    memcpy(hash->bytes, data, sizeof hash->bytes);
+    return true;
+}
+
+static const char *text(sqlite3_stmt *statement, int column) {
+    return (const char *)sqlite3_column_text(statement, column);
+}
+
+enum ps_status ps_store_next(struct ps_store_cursor *cursor, struct ps_store_row *row, bool *more,
+                             struct ps_error *error) {
+    sqlite3_stmt *s = cursor->statement;
+    PS_TRY(ps_store_step(cursor->store, s, more, error));
+    if (!*more) return PS_OK;
+    *row = (struct ps_store_row){
+        .id = sqlite3_column_int64(s, 0),
+        .key = {sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3),
+                sqlite3_column_int64(s, 4)},
+        .source = text(s, 8),
+        .dataset = text(s, 9),
+        .split = text(s, 10),
+        .gold = text(s, 11),
+        .extra = text(s, 12),
+        .item = sqlite3_column_int64(s, 13),
+        .row = sqlite3_column_int64(s, 14),
+        .verdict = text(s, 15),
+        .extracted = text(s, 16),
+        .finish = sqlite3_column_int(s, 17) ? PS_STORE_LENGTH : PS_STORE_STOP,
+        .prompt_tokens = sqlite3_column_int64(s, 18),
+        .output_tokens = sqlite3_column_int64(s, 19),
+        .max_tokens = sqlite3_column_int64(s, 20),
+        .time = sqlite3_column_int64(s, 21),
+        .duration = sqlite3_column_int64(s, 22),
+        .reasoning_size = sqlite3_column_int64(s, 23),
+        .content_size = sqlite3_column_int64(s, 24),
+    };
+    bool whole = copy_hash(s, 5, &row->prompt_hash) && copy_hash(s, 6, &row->source_hash) &&
+                 copy_hash(s, 7, &row->sampler_hash) && row->source;
+    PS_FAIL_IF(!whole, error, PS_CORRUPT, "%s: trace %lld has a malformed row", cursor->store->path,
+               (long long)row->id);
+    return PS_OK;
+}
+
+void ps_store_cursor_close(struct ps_store_cursor *cursor) {
+    if (!cursor) return;
+    sqlite3_finalize(cursor->statement);
+    ps_free(cursor);
+}

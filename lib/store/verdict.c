@@ -1,0 +1,66 @@
+/* Verdicts, the difficulty they add up to, and selections. */
+
+#include "store_internal.h"
+
+#include <math.h>
+
+enum ps_status ps_store_put_verdict(struct ps_store *store, int64_t trace,
+                                    const struct ps_store_verdict *verdict,
+                                    struct ps_error *error) {
+    PS_TRY(ps_store_put_begin(store, error));
+    enum ps_status status = ps_store_run(
+        store, error,
+        "INSERT INTO verdict (trace, number, grader, verdict, gold, extracted, rule, reason, "
+        "author, time) VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM verdict WHERE "
+        "trace = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "ittttttti", trace, verdict->grader, verdict->verdict, verdict->gold, verdict->extracted,
+        verdict->rule, verdict->reason, verdict->author,
+        verdict->time ? verdict->time : ps_store_now());
+    return ps_store_put_end(store, status, error);
+}
+
+enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64_t source,
+                                   struct ps_store_difficulty *difficulty, struct ps_error *error) {
+    sqlite3_stmt *statement;
+    bool row;
+    PS_TRY(ps_store_prepare(store, &statement, error,
+                            "SELECT graded, correct FROM difficulty WHERE prompt = ?1 AND "
+                            "source = ?2",
+                            "ii", prompt, source));
+    PS_TRY(ps_store_step(store, statement, &row, error));
+    *difficulty = (struct ps_store_difficulty){.share = NAN};
+    if (row) {
+        difficulty->graded = sqlite3_column_int64(statement, 0);
+        difficulty->correct = sqlite3_column_int64(statement, 1);
+        difficulty->share = (double)difficulty->correct / (double)difficulty->graded;
+    }
+    sqlite3_reset(statement);
+    return PS_OK;
+}
+
+static enum ps_status put_selection(struct ps_store *store, const char *name, const char *settings,
+                                    const int64_t *traces, size_t count, struct ps_error *error) {
+    int64_t id;
+    PS_TRY(ps_store_run(store, error,
+                        "DELETE FROM selected WHERE selection = (SELECT id FROM selection "
+                        "WHERE name = ?1)",
+                        "t", name));
+    PS_TRY(ps_store_get(store, &id, error,
+                        "INSERT INTO selection (name, settings, time) VALUES (?1, ?2, ?3) "
+                        "ON CONFLICT (name) DO UPDATE SET settings = ?2, time = ?3 RETURNING id",
+                        "tti", name, settings, ps_store_now()));
+    for (size_t i = 0; i < count; i++)
+        PS_TRY(ps_store_run(store, error,
+                            "INSERT INTO selected (trace, selection) VALUES (?1, ?2) "
+                            "ON CONFLICT DO NOTHING",
+                            "ii", traces[i], id));
+    return PS_OK;
+}
+
+enum ps_status ps_store_put_selection(struct ps_store *store, const char *name,
+                                      const char *settings, const int64_t *traces, size_t count,
+                                      struct ps_error *error) {
+    PS_TRY(ps_store_put_begin(store, error));
+    enum ps_status status = put_selection(store, name, settings, traces, count, error);
+    return ps_store_put_end(store, status, error);
+}
