@@ -111,7 +111,7 @@ void ps_workspace_free(struct ps_workspace *workspace) {
 
 /* Takes an idle workspace or makes one. The tokenizer itself stays as it is; only its list of idle
  * workspaces changes, under its lock. */
-static struct ps_workspace *take_workspace(const struct ps_tokenizer *tokenizer) {
+struct ps_workspace *ps_workspace_take(const struct ps_tokenizer *tokenizer) {
     struct ps_tokenizer *owner = (struct ps_tokenizer *)tokenizer;
     pthread_mutex_lock(&owner->lock);
     struct ps_workspace *workspace = owner->idle;
@@ -120,8 +120,7 @@ static struct ps_workspace *take_workspace(const struct ps_tokenizer *tokenizer)
     return workspace ? workspace : new_workspace(tokenizer);
 }
 
-static void give_workspace_back(const struct ps_tokenizer *tokenizer,
-                                struct ps_workspace *workspace) {
+void ps_workspace_give_back(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace) {
     struct ps_tokenizer *owner = (struct ps_tokenizer *)tokenizer;
     pthread_mutex_lock(&owner->lock);
     workspace->next = owner->idle;
@@ -154,37 +153,53 @@ static bool next_added(const struct ps_trie *trie, const struct marked_view *vie
     return false;
 }
 
+/* One encode under way. */
+struct encoding {
+    const struct ps_tokenizer *tokenizer;
+    struct ps_workspace *workspace;
+    struct ps_token_ids *ids;
+};
+
+static enum ps_status take_piece(void *context, const char *piece, size_t size,
+                                 struct ps_error *error) {
+    struct encoding *run = context;
+    return ps_bpe_encode(run->tokenizer, run->workspace, piece, size, run->ids, error);
+}
+
+static enum ps_status encode_pieces(struct encoding *run, const char *text, size_t size,
+                                    struct ps_error *error) {
+    struct ps_piece_sink sink = {take_piece, run};
+    return ps_pre_tokenize(run->tokenizer, run->workspace, text, size, &sink, error);
+}
+
 /* Step 3 for [begin, end) of a normalized text, after finding the added tokens of step 2 in it. */
-static enum ps_status encode_normalized(const struct ps_tokenizer *tokenizer,
-                                        struct ps_workspace *workspace,
-                                        const struct marked_view *view, size_t begin, size_t end,
-                                        size_t span, struct ps_token_ids *ids,
+static enum ps_status encode_normalized(struct encoding *run, const struct marked_view *view,
+                                        size_t begin, size_t end, size_t span,
                                         struct ps_error *error) {
+    const struct ps_trie *trie = &run->tokenizer->normalized_added;
     size_t from = begin, length;
     uint32_t id;
-    while (next_added(&tokenizer->normalized_added, view, end, &from, &span, &length, &id)) {
-        PS_TRY(ps_pre_tokenize(tokenizer, workspace, view->text + begin, from - begin, ids, error));
-        PS_TRY(ps_token_ids_append(ids, &id, 1, error));
+    while (next_added(trie, view, end, &from, &span, &length, &id)) {
+        PS_TRY(encode_pieces(run, view->text + begin, from - begin, error));
+        PS_TRY(ps_token_ids_append(run->ids, &id, 1, error));
         begin = from += length;
     }
-    return ps_pre_tokenize(tokenizer, workspace, view->text + begin, end - begin, ids, error);
+    return encode_pieces(run, view->text + begin, end - begin, error);
 }
 
 /* Steps 2 and 3 for [begin, end) of the raw text. */
-static enum ps_status encode_raw(const struct ps_tokenizer *tokenizer,
-                                 struct ps_workspace *workspace, const struct marked_view *view,
-                                 size_t begin, size_t end, size_t span, struct ps_token_ids *ids,
-                                 struct ps_error *error) {
+static enum ps_status encode_raw(struct encoding *run, const struct marked_view *view, size_t begin,
+                                 size_t end, size_t span, struct ps_error *error) {
     if (begin == end) return PS_OK;
     struct ps_buffer normalized;
     ps_buffer_init(&normalized, SIZE_MAX);
     bool changed = false;
     enum ps_status status = PS_OK;
-    if (tokenizer->nfc)
+    if (run->tokenizer->nfc)
         PS_TRY_DONE(
             ps_normalize_nfc(view->text + begin, end - begin, &normalized, &changed, error));
     if (!changed) {
-        PS_TRY_DONE(encode_normalized(tokenizer, workspace, view, begin, end, span, ids, error));
+        PS_TRY_DONE(encode_normalized(run, view, begin, end, span, error));
     } else {
         /* Which bytes came from where is lost: all are data if any are. */
         while (view->spans[span].end <= begin) span++;
@@ -194,28 +209,25 @@ static enum ps_status encode_raw(const struct ps_tokenizer *tokenizer,
             if (view->spans[span].end >= end) break;
         }
         struct marked_view whole = {normalized.data, &all, 1};
-        PS_TRY_DONE(
-            encode_normalized(tokenizer, workspace, &whole, 0, normalized.size, 0, ids, error));
+        PS_TRY_DONE(encode_normalized(run, &whole, 0, normalized.size, 0, error));
     }
 done:
     ps_buffer_release(&normalized);
     return status;
 }
 
-static enum ps_status encode_all(const struct ps_tokenizer *tokenizer,
-                                 struct ps_workspace *workspace,
-                                 const struct ps_marked_text *marked, struct ps_token_ids *ids,
+static enum ps_status encode_all(struct encoding *run, const struct ps_marked_text *marked,
                                  struct ps_error *error) {
     struct marked_view view = {marked->text.data, marked->spans, marked->span_count};
     size_t begin = 0, from = 0, span = 0, first_span = 0, length, size = marked->text.size;
     uint32_t id;
-    while (next_added(&tokenizer->raw_added, &view, size, &from, &span, &length, &id)) {
-        PS_TRY(encode_raw(tokenizer, workspace, &view, begin, from, first_span, ids, error));
-        PS_TRY(ps_token_ids_append(ids, &id, 1, error));
+    while (next_added(&run->tokenizer->raw_added, &view, size, &from, &span, &length, &id)) {
+        PS_TRY(encode_raw(run, &view, begin, from, first_span, error));
+        PS_TRY(ps_token_ids_append(run->ids, &id, 1, error));
         begin = from += length;
         first_span = span;
     }
-    return encode_raw(tokenizer, workspace, &view, begin, size, first_span, ids, error);
+    return encode_raw(run, &view, begin, size, first_span, error);
 }
 
 /* ---- the public functions ---- */
@@ -224,7 +236,7 @@ enum ps_status ps_tokenizer_encode_marked(const struct ps_tokenizer *tokenizer,
                                           const struct ps_marked_text *marked, unsigned flags,
                                           struct ps_token_ids *ids, struct ps_error *error) {
     size_t before = ids->size;
-    struct ps_workspace *workspace = take_workspace(tokenizer);
+    struct ps_workspace *workspace = ps_workspace_take(tokenizer);
     PS_FAIL_IF_NULL(workspace, error);
     /* Steps a match may take: more than any sane regex needs over a text of this size, and few
      * enough that one with nested repetitions ends soon. */
@@ -235,13 +247,14 @@ enum ps_status ps_tokenizer_encode_marked(const struct ps_tokenizer *tokenizer,
     if (special)
         PS_TRY_DONE(
             ps_token_ids_append(ids, tokenizer->prefix_ids, tokenizer->prefix_count, error));
-    PS_TRY_DONE(encode_all(tokenizer, workspace, marked, ids, error));
+    struct encoding run = {tokenizer, workspace, ids};
+    PS_TRY_DONE(encode_all(&run, marked, error));
     if (special)
         PS_TRY_DONE(
             ps_token_ids_append(ids, tokenizer->suffix_ids, tokenizer->suffix_count, error));
 done:
     if (status != PS_OK) ids->size = before;
-    give_workspace_back(tokenizer, workspace);
+    ps_workspace_give_back(tokenizer, workspace);
     return status;
 }
 

@@ -103,17 +103,18 @@ enum ps_status ps_load_pre_tokenizer(struct ps_tokenizer *tokenizer, const json_
 
 static enum ps_status run_stage(const struct ps_tokenizer *tokenizer,
                                 struct ps_workspace *workspace, size_t stage, const char *text,
-                                size_t size, struct ps_token_ids *ids, struct ps_error *error);
+                                size_t size, const struct ps_piece_sink *sink,
+                                struct ps_error *error);
 
 static enum ps_status run_with_blank(const struct ps_tokenizer *tokenizer,
                                      struct ps_workspace *workspace, size_t stage, const char *text,
-                                     size_t size, struct ps_token_ids *ids,
+                                     size_t size, const struct ps_piece_sink *sink,
                                      struct ps_error *error) {
     char *copy = ps_malloc(size + 1);
     PS_FAIL_IF_NULL(copy, error);
     copy[0] = ' ';
     memcpy(copy + 1, text, size);
-    enum ps_status status = run_stage(tokenizer, workspace, stage, copy, size + 1, ids, error);
+    enum ps_status status = run_stage(tokenizer, workspace, stage, copy, size + 1, sink, error);
     ps_free(copy);
     return status;
 }
@@ -141,32 +142,32 @@ static enum ps_status next_match(const struct ps_stage *stage, struct ps_workspa
 
 static enum ps_status run_stage(const struct ps_tokenizer *tokenizer,
                                 struct ps_workspace *workspace, size_t index, const char *text,
-                                size_t size, struct ps_token_ids *ids, struct ps_error *error) {
+                                size_t size, const struct ps_piece_sink *sink,
+                                struct ps_error *error) {
     if (size == 0) return PS_OK;
-    if (index == tokenizer->stage_count)
-        return ps_bpe_encode(tokenizer, workspace, text, size, ids, error);
+    if (index == tokenizer->stage_count) return sink->take(sink->context, text, size, error);
     const struct ps_stage *stage = &tokenizer->stages[index];
     if (stage->prefix_blank && text[0] != ' ')
-        return run_with_blank(tokenizer, workspace, index + 1, text, size, ids, error);
-    if (!stage->regex) return run_stage(tokenizer, workspace, index + 1, text, size, ids, error);
+        return run_with_blank(tokenizer, workspace, index + 1, text, size, sink, error);
+    if (!stage->regex) return run_stage(tokenizer, workspace, index + 1, text, size, sink, error);
     size_t done = 0; /* everything before it has been passed on */
     for (size_t from = 0; from < size;) {
         size_t start, end;
         bool found;
         PS_TRY(next_match(stage, workspace, index, text, size, from, &start, &end, &found, error));
         if (!found) break;
-        PS_TRY(run_stage(tokenizer, workspace, index + 1, text + done, start - done, ids, error));
-        PS_TRY(run_stage(tokenizer, workspace, index + 1, text + start, end - start, ids, error));
+        PS_TRY(run_stage(tokenizer, workspace, index + 1, text + done, start - done, sink, error));
+        PS_TRY(run_stage(tokenizer, workspace, index + 1, text + start, end - start, sink, error));
         done = from = end;
         if (start == end) do
                 from++;
             while (from < size && ((unsigned char)text[from] & 0xC0) == 0x80);
     }
-    return run_stage(tokenizer, workspace, index + 1, text + done, size - done, ids, error);
+    return run_stage(tokenizer, workspace, index + 1, text + done, size - done, sink, error);
 }
 
 enum ps_status ps_pre_tokenize(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
-                               const char *text, size_t size, struct ps_token_ids *ids,
+                               const char *text, size_t size, const struct ps_piece_sink *sink,
                                struct ps_error *error) {
-    return run_stage(tokenizer, workspace, 0, text, size, ids, error);
+    return run_stage(tokenizer, workspace, 0, text, size, sink, error);
 }

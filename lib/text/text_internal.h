@@ -163,10 +163,18 @@ void ps_workspace_free(struct ps_workspace *workspace);
 enum ps_status ps_bpe_encode(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
                              const char *piece, size_t size, struct ps_token_ids *ids,
                              struct ps_error *error);
-/* Pre-tokens of a text, each given to ps_bpe_encode. */
+
+/* Cuts a text into pre-tokens and hands each over, in order. */
+struct ps_piece_sink {
+    enum ps_status (*take)(void *context, const char *piece, size_t size, struct ps_error *error);
+    void *context;
+};
 enum ps_status ps_pre_tokenize(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
-                               const char *text, size_t size, struct ps_token_ids *ids,
+                               const char *text, size_t size, const struct ps_piece_sink *sink,
                                struct ps_error *error);
+
+struct ps_workspace *ps_workspace_take(const struct ps_tokenizer *tokenizer); /* NULL: no memory */
+void ps_workspace_give_back(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace);
 
 /* ---- templates ---- */
 
