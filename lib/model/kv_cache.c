@@ -2,11 +2,8 @@
 
 #include "base/memory.h"
 
-#include <string.h>
-
 struct ps_kv_cache {
     struct ps_compute *compute;
-    struct ps_attention_shape shape;
     size_t page_bytes; /* of one layer */
     int64_t layers, pages;
     void **memory;       /* [layers] device */
@@ -15,23 +12,13 @@ struct ps_kv_cache {
     int64_t free_count;
 };
 
-struct ps_attention_shape ps_model_attention_shape(const struct ps_model_config *config,
-                                                   enum ps_dtype type) {
-    return (struct ps_attention_shape){
-        .heads = config->heads,
-        .key_value_heads = config->key_value_heads,
-        .key_size = config->head_size,
-        .value_size = config->head_size,
-        .scale = (float)(1 / __builtin_sqrt((double)config->head_size)),
-        .window = config->window,
-        .cache = type,
-    };
+static size_t layer_page_bytes(const struct ps_model *model) {
+    struct ps_attention_shape shape = ps_model_attention(model);
+    return model->compute->attention.page_bytes(model->compute, &shape);
 }
 
-size_t ps_kv_page_bytes(const struct ps_compute *compute, const struct ps_model_config *config,
-                        enum ps_dtype type) {
-    struct ps_attention_shape shape = ps_model_attention_shape(config, type);
-    return compute->attention.page_bytes(compute, &shape) * (size_t)config->layers;
+size_t ps_kv_page_bytes(const struct ps_model *model) {
+    return layer_page_bytes(model) * (size_t)model->config->layers;
 }
 
 static enum ps_status allocate(struct ps_kv_cache *cache, struct ps_error *error) {
@@ -55,18 +42,20 @@ static enum ps_status allocate(struct ps_kv_cache *cache, struct ps_error *error
     return PS_OK;
 }
 
-enum ps_status ps_kv_cache_create(struct ps_kv_cache **result, struct ps_compute *compute,
-                                  const struct ps_model_config *config, enum ps_dtype type,
+enum ps_status ps_kv_cache_create(struct ps_kv_cache **result, const struct ps_model *model,
                                   int64_t pages, struct ps_error *error) {
     *result = NULL;
     struct ps_kv_cache *cache = ps_calloc(1, sizeof *cache);
     PS_FAIL_IF_NULL(cache, error);
-    *cache = (struct ps_kv_cache){.compute = compute, .layers = config->layers, .pages = pages};
-    cache->shape = ps_model_attention_shape(config, type);
-    cache->page_bytes = compute->attention.page_bytes(compute, &cache->shape);
+    *cache = (struct ps_kv_cache){.compute = model->compute,
+                                  .page_bytes = layer_page_bytes(model),
+                                  .layers = model->config->layers,
+                                  .pages = pages};
     enum ps_status status = allocate(cache, error);
-    if (status == PS_OK) *result = cache;
-    else ps_kv_cache_release(cache);
+    if (status == PS_OK)
+        *result = cache;
+    else
+        ps_kv_cache_release(cache);
     return status;
 }
 
@@ -84,12 +73,8 @@ int64_t ps_kv_cache_free_pages(const struct ps_kv_cache *cache) {
     return cache->free_count;
 }
 
-void *ps_kv_cache_layer(const struct ps_kv_cache *cache, int64_t layer) {
-    return cache->memory[layer];
-}
-
-const struct ps_attention_shape *ps_kv_cache_shape(const struct ps_kv_cache *cache) {
-    return &cache->shape;
+void *const *ps_kv_cache_layers(const struct ps_kv_cache *cache) {
+    return cache->memory;
 }
 
 /* ---- sequences ---- */
@@ -112,8 +97,7 @@ int64_t ps_kv_pages_needed(const struct ps_kv_cache *cache, const struct ps_kv_s
     return (pages > 0 ? pages : 0) + last_page_is_shared(cache, sequence);
 }
 
-static enum ps_status grow(struct ps_kv_sequence *sequence, int64_t pages,
-                           struct ps_error *error) {
+static enum ps_status grow(struct ps_kv_sequence *sequence, int64_t pages, struct ps_error *error) {
     if (pages <= sequence->page_capacity) return PS_OK;
     int64_t capacity = sequence->page_capacity < 4 ? 4 : 2 * sequence->page_capacity;
     if (capacity < pages) capacity = pages;
@@ -159,8 +143,7 @@ enum ps_status ps_kv_reserve(struct ps_kv_cache *cache, struct ps_stream *stream
         give_back(cache, *page);
         *page = copy;
     }
-    while (sequence->page_count < pages)
-        sequence->pages[sequence->page_count++] = take_page(cache);
+    while (sequence->page_count < pages) sequence->pages[sequence->page_count++] = take_page(cache);
     return PS_OK;
 }
 

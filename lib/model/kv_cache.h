@@ -6,7 +6,7 @@
  * are never written again and need none. All copies go through the stream, in order with the
  * forward passes, so a released page can be given out again at once. One thread at a time. */
 
-#include "model/model.h"
+#include "model/forward.h"
 
 struct ps_kv_cache;
 
@@ -17,19 +17,16 @@ struct ps_kv_sequence {
     int64_t length; /* positions filled */
 };
 
-/* type: of keys and values, as in struct ps_attention_shape. */
-enum ps_status ps_kv_cache_create(struct ps_kv_cache **cache, struct ps_compute *compute,
-                                  const struct ps_model_config *config, enum ps_dtype type,
+/* For the layers of a model, which outlives it. */
+enum ps_status ps_kv_cache_create(struct ps_kv_cache **cache, const struct ps_model *model,
                                   int64_t pages, struct ps_error *error);
 void ps_kv_cache_release(struct ps_kv_cache *cache); /* NULL is fine */
 
 /* Device bytes that one page takes in all layers together. */
-size_t ps_kv_page_bytes(const struct ps_compute *compute, const struct ps_model_config *config,
-                        enum ps_dtype type);
+size_t ps_kv_page_bytes(const struct ps_model *model);
 int64_t ps_kv_cache_free_pages(const struct ps_kv_cache *cache);
-/* All pages of a layer, for struct ps_attention_operations. */
-void *ps_kv_cache_layer(const struct ps_kv_cache *cache, int64_t layer);
-const struct ps_attention_shape *ps_kv_cache_shape(const struct ps_kv_cache *cache);
+/* Each layer's pages, for ps_model_forward_paged. */
+void *const *ps_kv_cache_layers(const struct ps_kv_cache *cache);
 
 /* New pages that ps_kv_reserve would take now. */
 int64_t ps_kv_pages_needed(const struct ps_kv_cache *cache, const struct ps_kv_sequence *sequence,
@@ -37,14 +34,9 @@ int64_t ps_kv_pages_needed(const struct ps_kv_cache *cache, const struct ps_kv_s
 /* Makes room for `more` positions behind sequence->length, which stays. PS_LIMIT when there are
  * too few free pages; nothing has changed then. */
 enum ps_status ps_kv_reserve(struct ps_kv_cache *cache, struct ps_stream *stream,
-                             struct ps_kv_sequence *sequence, int64_t more,
-                             struct ps_error *error);
+                             struct ps_kv_sequence *sequence, int64_t more, struct ps_error *error);
 /* Makes `to`, which is empty, share all positions of `from`. */
 enum ps_status ps_kv_share(struct ps_kv_cache *cache, const struct ps_kv_sequence *from,
                            struct ps_kv_sequence *to, struct ps_error *error);
 /* Gives its pages back; the sequence is empty then. */
 void ps_kv_release(struct ps_kv_cache *cache, struct ps_kv_sequence *sequence);
-
-/* The attention of a model's layers over such a cache. */
-struct ps_attention_shape ps_model_attention_shape(const struct ps_model_config *config,
-                                                   enum ps_dtype type);
