@@ -18,24 +18,43 @@ static const char state_name[] = "state.safetensors";
 
 /* ---- saving ---- */
 
+/* A vector goes between device and file in pieces of this many bytes. */
+enum { PIECE = 4 << 20 };
+
+static enum ps_status write_vector(struct ps_safetensors_writer *writer,
+                                   const struct ps_checkpoint *checkpoint, const void *vector,
+                                   enum ps_dtype dtype, char *piece, struct ps_error *error) {
+    uint64_t bytes = checkpoint->parameters * ps_dtype_size(dtype);
+    for (uint64_t done = 0; done < bytes; done += PIECE) {
+        size_t n = bytes - done < PIECE ? (size_t)(bytes - done) : PIECE;
+        checkpoint->compute->memory.download(checkpoint->stream, piece, (const char *)vector + done,
+                                             n);
+        PS_TRY(checkpoint->compute->memory.synchronize(checkpoint->stream, error));
+        PS_TRY(ps_safetensors_writer_write(writer, piece, n, error));
+    }
+    return PS_OK;
+}
+
 static enum ps_status save_state(const char *path, const struct ps_checkpoint *checkpoint,
                                  struct ps_error *error) {
+    enum ps_dtype moments = checkpoint->moments;
     struct ps_shape shape = ps_shape_1(checkpoint->parameters);
     const struct ps_safetensors_tensor tensors[] = {
         {.name = "master", .dtype = PS_DTYPE_F32, .shape = shape},
-        {.name = "m", .dtype = checkpoint->moments, .shape = shape},
-        {.name = "v", .dtype = checkpoint->moments, .shape = shape},
+        {.name = "m", .dtype = moments, .shape = shape},
+        {.name = "v", .dtype = moments, .shape = shape},
     };
-    size_t moment_bytes = checkpoint->parameters * ps_dtype_size(checkpoint->moments);
-    struct ps_safetensors_writer *writer;
-    PS_TRY(ps_safetensors_writer_begin(&writer, path, tensors, 3, error));
-    enum ps_status status = ps_safetensors_writer_write(
-        writer, checkpoint->master, checkpoint->parameters * sizeof(float), error);
+    struct ps_safetensors_writer *writer = NULL;
+    char *piece = ps_malloc(PIECE);
+    PS_FAIL_IF_NULL(piece, error);
+    enum ps_status status = ps_safetensors_writer_begin(&writer, path, tensors, 3, error);
     if (status == PS_OK)
-        status = ps_safetensors_writer_write(writer, checkpoint->first_moment, moment_bytes, error);
+        status = write_vector(writer, checkpoint, checkpoint->master, PS_DTYPE_F32, piece, error);
     if (status == PS_OK)
-        status =
-            ps_safetensors_writer_write(writer, checkpoint->second_moment, moment_bytes, error);
+        status = write_vector(writer, checkpoint, checkpoint->first_moment, moments, piece, error);
+    if (status == PS_OK)
+        status = write_vector(writer, checkpoint, checkpoint->second_moment, moments, piece, error);
+    ps_free(piece);
     if (status == PS_OK) return ps_safetensors_writer_commit(writer, error);
     ps_safetensors_writer_abort(writer);
     return status;
@@ -171,14 +190,14 @@ done:
 }
 
 static enum ps_status read_vector(const struct ps_safetensors *file, const char *name,
-                                  enum ps_dtype dtype, uint64_t count, void *to,
-                                  struct ps_error *error) {
+                                  const struct ps_checkpoint *checkpoint, enum ps_dtype dtype,
+                                  void *to, struct ps_error *error) {
     const struct ps_safetensors_tensor *tensor = ps_safetensors_find(file, name);
-    struct ps_shape shape = ps_shape_1(count);
+    struct ps_shape shape = ps_shape_1(checkpoint->parameters);
     PS_FAIL_IF(!tensor || tensor->dtype != dtype || !ps_shape_equal(&tensor->shape, &shape), error,
                PS_CORRUPT, "'%s' is not what this run saves", name);
-    memcpy(to, tensor->data, tensor->size);
-    return PS_OK;
+    checkpoint->compute->memory.upload(checkpoint->stream, to, tensor->data, tensor->size);
+    return checkpoint->compute->memory.synchronize(checkpoint->stream, error);
 }
 
 static enum ps_status read_checkpoint(const char *folder, struct ps_checkpoint *checkpoint,
@@ -193,13 +212,13 @@ static enum ps_status read_checkpoint(const char *folder, struct ps_checkpoint *
     PS_FAIL_IF(strcmp(ps_hash_hex(&hash, found), expected) != 0, error, PS_CORRUPT,
                "%s: its bytes are not those that were written", path);
     PS_TRY(ps_safetensors_open(&file, path, error));
-    uint64_t n = checkpoint->parameters;
     enum ps_dtype moments = checkpoint->moments;
-    enum ps_status status = read_vector(file, "master", PS_DTYPE_F32, n, checkpoint->master, error);
+    enum ps_status status =
+        read_vector(file, "master", checkpoint, PS_DTYPE_F32, checkpoint->master, error);
     if (status == PS_OK)
-        status = read_vector(file, "m", moments, n, checkpoint->first_moment, error);
+        status = read_vector(file, "m", checkpoint, moments, checkpoint->first_moment, error);
     if (status == PS_OK)
-        status = read_vector(file, "v", moments, n, checkpoint->second_moment, error);
+        status = read_vector(file, "v", checkpoint, moments, checkpoint->second_moment, error);
     ps_safetensors_close(file);
     return status == PS_OK ? PS_OK : ps_error_prefix(error, "%s", path);
 }

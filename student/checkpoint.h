@@ -11,7 +11,7 @@
  * and the learning rate follow from the step and the settings; nothing else has state. */
 
 #include "base/status.h"
-#include "tensor/tensor.h"
+#include "compute/compute.h"
 
 #include <stdint.h>
 
@@ -21,19 +21,21 @@ struct ps_checkpoint {
     int64_t seen_tokens; /* target tokens trained on so far */
     int64_t best_step;   /* the validated step with the lowest loss, 0: none yet */
     double best_loss;
-    uint64_t parameters; /* length of the three vectors, host memory */
+    /* The three vectors, device memory of `compute`, each of `parameters` elements. */
+    const struct ps_compute *compute;
+    struct ps_stream *stream;
+    uint64_t parameters;
+    enum ps_dtype moments;
     float *master;
     void *first_moment, *second_moment; /* in the type `moments` */
-    enum ps_dtype moments;
 };
 
 /* Writes step-N and removes all but the newest two. PS_FULL leaves what was there untouched. */
 enum ps_status ps_checkpoint_save(const char *folder, const struct ps_checkpoint *checkpoint,
                                   struct ps_error *error);
 
-/* Fills step, seen_tokens, best_* and the vectors (allocated by the caller for `parameters`, with
- * `job` and `moments` set) from the newest sound checkpoint. step 0: there is none. note (of
- * note_size bytes) gets a line about damaged ones that were passed over, or "". PS_ARGUMENT when
- * the newest belongs to another job. */
+/* Fills step, seen_tokens, best_* and the vectors from the newest sound checkpoint; all else is set
+ * by the caller. step 0: there is none. note (of note_size bytes) gets a line about a damaged one
+ * that was passed over, or "". PS_ARGUMENT when the newest belongs to another job. */
 enum ps_status ps_checkpoint_load(const char *folder, struct ps_checkpoint *checkpoint, char *note,
                                   size_t note_size, struct ps_error *error);
