@@ -305,8 +305,7 @@ static enum ps_verdict compare_numbers(const struct ps_answer *gold, const struc
         return PS_VERDICT_CORRECT;
     }
     if ((gold_percent && !answer->unit[0] && equal_scaled(gold, answer, true, &how)) ||
-        (percent && !gold->unit[0] && answer_percent && equal_scaled(gold, answer, false, &how)) ||
-        (percent && !gold->unit[0] && !answer->unit[0] && equal_scaled(gold, answer, true, &how))) {
+        (percent && !gold->unit[0] && answer_percent && equal_scaled(gold, answer, false, &how))) {
         snprintf(reason, 256, "%s, as a percentage and its fraction", how);
         return PS_VERDICT_CORRECT;
     }

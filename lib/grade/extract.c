@@ -198,8 +198,8 @@ static bool content(const char *text, size_t at, struct span in, struct span *fo
         }
         if (at < end) {
             struct span rest = {at, sentence_end(text, at, end)};
-            if (text[at] == '\\' && at + 1 < end && text[at + 1] == '[')
-                end = in.end - at > LINE_BYTES ? at + LINE_BYTES : in.end; /* over several lines */
+            if (starts(text, at, end, "\\[") || starts(text, at, end, "$$")) /* several lines */
+                end = in.end - at > LINE_BYTES ? at + LINE_BYTES : in.end;
             if (delimited(text, at, end, &inside))
                 rest = inside;
             else if (starts(text, at, end, "\\["))

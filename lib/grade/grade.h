@@ -91,7 +91,7 @@ struct ps_extraction ps_grade_extract(struct ps_grade_text output,
 struct ps_grade_input {
     struct ps_grade_text gold;     /* absent: no_gold */
     struct ps_grade_text output;   /* the model's whole text, reasoning included */
-    struct ps_grade_text question; /* may be absent; a percent sign in it lets 0.5 answer 50% */
+    struct ps_grade_text question; /* may be absent; with a percent sign in it 50% is 0.5 */
     const char *finish_reason;     /* "length" makes it truncated; NULL or else: complete */
     bool answer_given;             /* output is the answer itself; nothing is extracted */
 };

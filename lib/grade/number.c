@@ -292,7 +292,7 @@ bool ps_answer_number(const char *text, const struct ps_grade_profile *profile,
         *problem = s.problem;
         return false;
     }
-    if (bracket && !accept(&s, ")")) return false;
+    if (bracket && (!accept(&s, ")") || memchr(text, ',', (size_t)(s.p - text)))) return false;
     unit_suffix(&s, answer->unit);
     skip(&s);
     if (*s.p && !(profile->drop_nouns && ps_answer_only_nouns(s.p))) return false;
