@@ -83,6 +83,70 @@ static size_t letters_at(const struct normaliser *n, const char *p) {
     return size;
 }
 
+static const struct {
+    int32_t point;
+    const char *becomes;
+} characters[] = {
+    {0x2212, "-"},
+    {0x2013, "-"},
+    {0x2010, "-"},
+    {0x2011, "-"},
+    {0x2044, "/"},
+    {0x2215, "/"},
+    {0xFF05, "%"},
+    {0x00D7, "\\times"},
+    {0x00B7, "\\cdot"},
+    {0x22C5, "\\cdot"},
+    {0x03C0, "\\pi"},
+    {0x221E, "\\infty"},
+    {0x00B2, "^{2}"},
+    {0x00B3, "^{3}"},
+    {0x2018, "'"},
+    {0x2019, "'"},
+    {0x201C, "\""},
+    {0x201D, "\""},
+    {0x200B, ""},
+    {0xFEFF, ""},
+    {0x2264, "\\le"},
+    {0x2265, "\\ge"},
+    {0x2260, "\\ne"},
+    {0x222A, "\\cup"},
+    {0x00BD, "\\frac{1}{2}"},
+    {0x00BC, "\\frac{1}{4}"},
+    {0x00BE, "\\frac{3}{4}"},
+    {0x2153, "\\frac{1}{3}"},
+    {0x2154, "\\frac{2}{3}"},
+    {0xFF1D, "="},
+    {0xFF0C, ","},
+};
+
+static void unicode(struct normaliser *n) {
+    utf8proc_int32_t point;
+    utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)n->p, n->end - n->p, &point);
+    if (size <= 0) { /* broken UTF-8 stays visible, and what we store stays valid */
+        emit_string(n, "\xEF\xBF\xBD");
+        n->p++;
+        return;
+    }
+    const char *bytes = n->p;
+    n->p += size;
+    if (point == 0x2009 || point == 0x202F || point == 0x00A0) {
+        thin_space(n);
+        return;
+    }
+    if ((point >= 0x2000 && point <= 0x200A) || point == 0x3000) {
+        emit_space(n);
+        return;
+    }
+    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
+        if (characters[i].point != point) continue;
+        emit_string(n, characters[i].becomes);
+        n->after_command = characters[i].becomes[0] == '\\' && characters[i].becomes[1] != 'f';
+        return;
+    }
+    emit(n, bytes, (size_t)size);
+}
+
 /* The argument of ^, _, \frac or \sqrt: braces are put around a single token. */
 static void argument(struct normaliser *n, int count) {
     for (; count > 0 && !n->problem; count--) {
@@ -96,17 +160,20 @@ static void argument(struct normaliser *n, int count) {
             push(n, count > 1 ? THEN_ARGUMENT : KEEP);
             return;
         }
-        size_t size = 1;
-        if (*n->p == '\\' && n->p + 1 < n->end) {
-            size = 1 + letters_at(n, n->p + 1);
-            if (size == 1) size = 2;
-        } else {
-            while (n->p + size < n->end && ((unsigned char)n->p[size] & 0xC0) == 0x80) size++;
-        }
         emit_string(n, "{");
-        emit(n, n->p, size);
+        if ((unsigned char)*n->p >= 128) {
+            unicode(n);
+        } else {
+            size_t size = 1;
+            if (*n->p == '\\' && n->p + 1 < n->end) {
+                size += letters_at(n, n->p + 1);
+                if (size == 1 && (unsigned char)n->p[1] < 128) size = 2;
+            }
+            emit(n, n->p, size);
+            n->p += size;
+        }
+        n->after_command = false;
         emit_string(n, "}");
-        n->p += size;
     }
 }
 
@@ -240,70 +307,6 @@ static void caret(struct normaliser *n) {
     argument(n, 1);
 }
 
-static const struct {
-    int32_t point;
-    const char *becomes;
-} characters[] = {
-    {0x2212, "-"},
-    {0x2013, "-"},
-    {0x2010, "-"},
-    {0x2011, "-"},
-    {0x2044, "/"},
-    {0x2215, "/"},
-    {0xFF05, "%"},
-    {0x00D7, "\\times"},
-    {0x00B7, "\\cdot"},
-    {0x22C5, "\\cdot"},
-    {0x03C0, "\\pi"},
-    {0x221E, "\\infty"},
-    {0x00B2, "^{2}"},
-    {0x00B3, "^{3}"},
-    {0x2018, "'"},
-    {0x2019, "'"},
-    {0x201C, "\""},
-    {0x201D, "\""},
-    {0x200B, ""},
-    {0xFEFF, ""},
-    {0x2264, "\\le"},
-    {0x2265, "\\ge"},
-    {0x2260, "\\ne"},
-    {0x222A, "\\cup"},
-    {0x00BD, "\\frac{1}{2}"},
-    {0x00BC, "\\frac{1}{4}"},
-    {0x00BE, "\\frac{3}{4}"},
-    {0x2153, "\\frac{1}{3}"},
-    {0x2154, "\\frac{2}{3}"},
-    {0xFF1D, "="},
-    {0xFF0C, ","},
-};
-
-static void unicode(struct normaliser *n) {
-    utf8proc_int32_t point;
-    utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)n->p, n->end - n->p, &point);
-    if (size <= 0) { /* broken UTF-8 stays visible, and what we store stays valid */
-        emit_string(n, "\xEF\xBF\xBD");
-        n->p++;
-        return;
-    }
-    const char *bytes = n->p;
-    n->p += size;
-    if (point == 0x2009 || point == 0x202F || point == 0x00A0) {
-        thin_space(n);
-        return;
-    }
-    if ((point >= 0x2000 && point <= 0x200A) || point == 0x3000) {
-        emit_space(n);
-        return;
-    }
-    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
-        if (characters[i].point != point) continue;
-        emit_string(n, characters[i].becomes);
-        n->after_command = characters[i].becomes[0] == '\\' && characters[i].becomes[1] != 'f';
-        return;
-    }
-    emit(n, bytes, (size_t)size);
-}
-
 static void close_brace(struct normaliser *n) {
     if (n->depth == 0) {
         n->problem = "a closing brace without an opening one";
@@ -363,9 +366,12 @@ static void trim(struct ps_buffer *out) {
 
 enum ps_status ps_answer_normalise(struct ps_grade_text text, struct ps_buffer *out,
                                    const char **problem, struct ps_error *error) {
-    struct normaliser n = {
-        .p = text.data, .end = text.data + text.size, .out = out, .memory = true};
+    struct normaliser n = {.p = text.data,
+                           .end = text.data ? text.data + text.size : NULL,
+                           .out = out,
+                           .memory = true};
     *problem = NULL;
+    if (!text.data) n.p = n.end = "";
     out->size = 0;
     PS_FAIL_IF(!ps_buffer_reserve(out, 1), error, PS_MEMORY, "out of memory");
     out->data[0] = 0;

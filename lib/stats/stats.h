@@ -33,7 +33,8 @@ struct ps_stats_mean ps_stats_mean(const double *values, const uint32_t *cluster
 
 /* Interval for the mean of a rate in [0, 1] whose standard error over problems is known: Wilson's
  * form at the number of trials that this standard error amounts to, p (1-p) / SE^2, at least
- * `problems`, at most `samples` (all of them), with Student's t for z. So it has a width at 0 and 1.
+ * `problems`, at most `samples` (all of them), with Student's t for z. So it has a width at 0
+ * and 1.
  */
 struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t samples,
                                           double confidence);

@@ -1,0 +1,172 @@
+/* Statistics against SciPy's values and against simulation. */
+#include "unit.h"
+
+#include "base/random.h"
+#include "stats/stats.h"
+
+#include <math.h>
+#include <string.h>
+
+struct rate_golden {
+    uint64_t successes, trials;
+    double confidence, low, high;
+};
+struct pass_golden {
+    uint64_t samples, correct, k;
+    double value;
+};
+struct mcnemar_golden {
+    uint64_t a, b;
+    double p;
+};
+struct quantile_golden {
+    double probability, degrees_of_freedom, value;
+};
+#include "../golden/stats.inc"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static struct ps_error error;
+
+static void near(double got, double expected, double tolerance) {
+    if (!(fabs(got - expected) <= tolerance * fmax(1e-300, fabs(expected)) + 1e-15))
+        fail_msg("%.17g instead of %.17g", got, expected);
+}
+
+static void rate_intervals(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(wilson_golden); i++) {
+        struct rate_golden g = wilson_golden[i];
+        struct ps_interval got = ps_stats_wilson(g.successes, g.trials, g.confidence);
+        near(got.low, g.low, 1e-12);
+        near(got.high, g.high, 1e-12);
+    }
+    for (size_t i = 0; i < COUNT(clopper_pearson_golden); i++) {
+        struct rate_golden g = clopper_pearson_golden[i];
+        struct ps_interval got = ps_stats_clopper_pearson(g.successes, g.trials, g.confidence);
+        near(got.low, g.low, 1e-9);
+        near(got.high, g.high, 1e-9);
+    }
+    assert_true(ps_stats_wilson(0, 0, 0.95).high == 1);
+}
+
+static void pass_at_k(void **state) {
+    (void)state;
+    double value;
+    for (size_t i = 0; i < COUNT(pass_at_k_golden); i++) {
+        struct pass_golden g = pass_at_k_golden[i];
+        assert_ok(ps_stats_pass_at_k(g.samples, g.correct, g.k, &value, &error));
+        near(value, g.value, 1e-12);
+    }
+    assert_fails(ps_stats_pass_at_k(8, 3, 16, &value, &error), PS_ARGUMENT, "pass@16 of 8");
+    assert_fails(ps_stats_pass_at_k(8, 3, 0, &value, &error), PS_ARGUMENT, "pass@0");
+    assert_fails(ps_stats_pass_at_k(8, 9, 1, &value, &error), PS_ARGUMENT, "9 correct of 8");
+}
+
+static void tests_and_quantiles(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(mcnemar_golden); i++)
+        near(ps_stats_mcnemar(mcnemar_golden[i].a, mcnemar_golden[i].b), mcnemar_golden[i].p,
+             1e-10);
+    for (size_t i = 0; i < COUNT(normal_golden); i++)
+        near(ps_stats_normal_quantile(normal_golden[i].probability), normal_golden[i].value, 1e-8);
+    for (size_t i = 0; i < COUNT(t_golden); i++)
+        near(ps_stats_t_quantile(t_golden[i].probability, t_golden[i].degrees_of_freedom),
+             t_golden[i].value, 1e-9);
+    near(ps_stats_detectable_difference(0.02, 0.05, 0.8),
+         0.02 * (1.9599639845400545 + 0.8416212335729143), 1e-9);
+}
+
+static void means(void **state) {
+    (void)state;
+    size_t count = COUNT(paired_values);
+    struct ps_stats_mean mean = ps_stats_mean(paired_values, NULL, count);
+    near(mean.standard_error, paired_standard_error, 1e-12);
+    assert_int_equal(mean.clusters, count);
+    mean = ps_stats_mean(paired_values, paired_clusters, count);
+    near(mean.standard_error, clustered_standard_error, 1e-12);
+    assert_int_equal(mean.clusters, 6);
+    assert_true(isnan(ps_stats_mean(NULL, NULL, 0).mean));
+    assert_true(isnan(ps_stats_mean(paired_values, NULL, 1).standard_error));
+}
+
+static void sign_flip_and_bootstrap(void **state) {
+    (void)state;
+    double p, again, row[400];
+    struct ps_interval interval, same;
+    assert_ok(ps_stats_sign_flip(paired_values, COUNT(paired_values), 1, 0, &p, &error));
+    near(p, paired_exact_p, 1e-12);
+    for (size_t i = 0; i < 400; i++) row[i] = ((double)(i * 7919 % 13) - 5.5) / 8;
+    assert_ok(ps_stats_sign_flip(row, 400, 17, 20000, &p, &error));
+    assert_true(fabs(p - row_sign_flip_p) < 0.004); /* 5 standard errors of 20000 draws */
+    assert_ok(ps_stats_sign_flip(row, 400, 17, 20000, &again, &error));
+    assert_true(p == again);
+    assert_ok(ps_stats_bootstrap(row, 400, 17, 4000, 0.95, &interval, &error));
+    assert_ok(ps_stats_bootstrap(row, 400, 17, 4000, 0.95, &same, &error));
+    assert_memory_equal(&interval, &same, sizeof same);
+    assert_true(fabs(interval.low - (row_mean - 1.96 * row_bootstrap_error)) < 0.003);
+    assert_true(fabs(interval.high - (row_mean + 1.96 * row_bootstrap_error)) < 0.003);
+    double zeros[30] = {0};
+    assert_ok(ps_stats_sign_flip(zeros, 30, 1, 100, &p, &error));
+    assert_true(p == 1);
+    assert_fails(ps_stats_bootstrap(zeros, 0, 1, 100, 0.95, &interval, &error), PS_ARGUMENT,
+                 "0 problems");
+    zeros[3] = NAN;
+    assert_fails(ps_stats_sign_flip(zeros, 30, 1, 100, &p, &error), PS_NUMERIC, "not finite");
+}
+
+static void majority(void **state) {
+    (void)state;
+    near(ps_stats_majority((int32_t[]){0, 1, 0, -1}, (uint8_t[]){1, 0, 1, 0}, 4), 1, 0);
+    near(ps_stats_majority((int32_t[]){0, 1, 0, 1}, (uint8_t[]){1, 0, 1, 0}, 4), 0.5, 0);
+    near(ps_stats_majority((int32_t[]){-1, -1}, (uint8_t[]){0, 0}, 2), 0, 0);
+    near(ps_stats_majority((int32_t[]){0, 1, 1}, (uint8_t[]){1, 0, 0}, 3), 0, 0);
+}
+
+static double uniform(uint64_t key, uint64_t counter) {
+    return ((double)ps_philox(key, counter).word[0] + 0.5) * 0x1p-32;
+}
+
+/* Share of simulated runs whose interval holds the true rate: problems have rates of their own,
+ * uniform between 2m - 1 and 1 or 0 and 2m, so that their mean is m. */
+static double coverage(int problems, int samples, int runs) {
+    uint64_t key = ps_random_key(5, "coverage"), counter = 0;
+    int covered = 0;
+    double values[1319];
+    for (int run = 0; run < runs; run++) {
+        double m = 0.05 + 0.9 * (run + 0.5) / runs;
+        for (int i = 0; i < problems; i++) {
+            double low = m > 0.5 ? 2 * m - 1 : 0, high = m > 0.5 ? 1 : 2 * m;
+            double rate = low + (high - low) * uniform(key, counter++);
+            int right = 0;
+            for (int k = 0; k < samples; k++) right += uniform(key, counter++) < rate;
+            values[i] = (double)right / samples;
+        }
+        struct ps_interval interval = ps_stats_rate_interval(
+            ps_stats_mean(values, NULL, (size_t)problems), (uint64_t)(problems * samples), 0.95);
+        covered += interval.low <= m && m <= interval.high;
+    }
+    return (double)covered / runs;
+}
+
+static void intervals_cover(void **state) {
+    (void)state;
+    static const int cases[][3] = {
+        {30, 1, 8000}, {30, 4, 4000}, {30, 16, 2000}, {500, 1, 1000}, {500, 4, 500}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        double share = coverage(cases[i][0], cases[i][1], cases[i][2]);
+        double noise = 3 * sqrt(0.95 * 0.05 / cases[i][2]);
+        printf("n = %d, k = %d: %.2f %% covered\n", cases[i][0], cases[i][1], 100 * share);
+        assert_true(share > 0.93 - noise && share < 0.97 + noise);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rate_intervals),          cmocka_unit_test(pass_at_k),
+        cmocka_unit_test(tests_and_quantiles),     cmocka_unit_test(means),
+        cmocka_unit_test(sign_flip_and_bootstrap), cmocka_unit_test(majority),
+        cmocka_unit_test(intervals_cover),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
