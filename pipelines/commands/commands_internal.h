@@ -3,3 +3,5 @@
 #include "pipelines/commands/command.h"
 
 extern const struct ps_command ps_command_docs;
+extern const struct ps_command ps_command_model_info;
+extern const struct ps_command ps_command_model_init;
