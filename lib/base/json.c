@@ -7,9 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* jansson reports many of its failures to allocate as syntax errors: look for ourselves. */
+static _Thread_local bool allocation_failed;
+
+static void *allocate(size_t size) {
+    void *memory = ps_malloc(size);
+    if (!memory) allocation_failed = true;
+    return memory;
+}
+
 /* jansson wants its allocator before its first call, which no call of ours can promise. */
 __attribute__((constructor)) static void use_our_memory(void) {
-    json_set_alloc_funcs(ps_malloc, ps_free);
+    json_set_alloc_funcs(allocate, ps_free);
 }
 
 /* ---- reading ---- */
@@ -17,11 +26,11 @@ __attribute__((constructor)) static void use_our_memory(void) {
 static enum ps_status parse(const char *name, const char *text, size_t size, json_t **value,
                             struct ps_error *error) {
     json_error_t failure;
+    allocation_failed = false;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
     *value = json_loadb(text, size, flags, &failure);
     if (*value) return PS_OK;
-    if (json_error_code(&failure) == json_error_out_of_memory)
-        return ps_error_set(error, PS_MEMORY, "%s: out of memory", name);
+    if (allocation_failed) return ps_error_set(error, PS_MEMORY, "%s: out of memory", name);
     int line = failure.line > 0 ? failure.line : 1;
     return ps_error_set(error, PS_FORMAT, "%s:%d:%d: %s", name, line,
                         failure.column > 0 ? failure.column : 1, failure.text);

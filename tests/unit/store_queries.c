@@ -1,0 +1,260 @@
+/* What is asked of a store: what is missing, lists, totals, verdicts, selections, export. */
+
+#include "store_fixture.h"
+
+static void put_item(struct fixture *f, int64_t prompt, const char *dataset, const char *split,
+                     int64_t row, const char *gold) {
+    struct ps_store_item item = {.prompt = prompt,
+                                 .dataset = dataset,
+                                 .split = split,
+                                 .row = row,
+                                 .gold = gold,
+                                 .extra = "{\"level\":2}"};
+    assert_ok(ps_store_put_item(f->store, &item, NULL, &error));
+}
+
+static void put_verdict(struct fixture *f, int64_t trace, const char *grader, const char *verdict,
+                        const char *gold, const char *author) {
+    struct ps_store_verdict v = {.grader = grader,
+                                 .verdict = verdict,
+                                 .gold = gold,
+                                 .extracted = "1",
+                                 .rule = "boxed",
+                                 .author = author};
+    assert_ok(ps_store_put_verdict(f->store, trace, &v, &error));
+}
+
+static char last_source[50], last_extracted[50], last_extra[50];
+
+static void keep(char *copy, const char *text) {
+    snprintf(copy, 50, "%s", text ? text : "(none)");
+}
+
+/* Traces a filter finds; the numbers of the last stay in *row, some of its text in last_... */
+static int count(struct fixture *f, struct ps_store_filter filter, struct ps_store_row *row) {
+    struct ps_store_cursor *cursor;
+    struct ps_store_row own;
+    bool more;
+    int traces = 0;
+    unsigned char last[104] = {0}, now[104];
+    assert_ok(ps_store_query(f->store, &filter, &cursor, &error));
+    for (;; traces++) {
+        if (!row) row = &own;
+        assert_ok(ps_store_next(cursor, row, &more, &error));
+        if (!more) break;
+        keep(last_source, row->source);
+        keep(last_extracted, row->extracted);
+        keep(last_extra, row->extra);
+        memcpy(now, row->prompt_hash.bytes, 32);
+        memcpy(now + 32, row->source_hash.bytes, 32);
+        memcpy(now + 64, row->sampler_hash.bytes, 32);
+        for (int i = 0; i < 8; i++) now[96 + i] = (unsigned char)(row->key.sample >> (56 - 8 * i));
+        assert_true(traces == 0 || memcmp(last, now, sizeof now) < 0);
+        memcpy(last, now, sizeof now);
+    }
+    ps_store_cursor_close(cursor);
+    return traces;
+}
+
+static void test_filters(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    int64_t prompts[3], ids[3][4], other;
+    for (int p = 0; p < 3; p++) prompts[p] = fixture_prompt(&f, p);
+    put_item(&f, prompts[0], "gsm8k", "train", 0, "1");
+    put_item(&f, prompts[1], "gsm8k", "test", 7, "2");
+    put_item(&f, prompts[1], "mine", "train", 3, "2");
+    for (int p = 0; p < 3; p++)
+        for (int s = 0; s < 4; s++) {
+            struct ps_store_trace trace = fixture_trace(&f, prompts[p], s);
+            if (s == 3) trace.finish = PS_STORE_LENGTH;
+            trace.output_tokens = 10 + s;
+            assert_ok(ps_store_put_trace(f.store, &trace, &ids[p][s], NULL, &error));
+        }
+    assert_ok(ps_store_put_source(f.store, "other", "{\"served\":\"x\"}", &other, NULL, &error));
+    struct ps_store_trace trace = fixture_trace(&f, prompts[2], 0);
+    trace.key.source = other;
+    assert_ok(ps_store_put_trace(f.store, &trace, NULL, NULL, &error));
+    put_verdict(&f, ids[0][0], "math 1", "wrong", "1", NULL);
+    put_verdict(&f, ids[0][0], "math 2", "correct", "1", NULL);
+    put_verdict(&f, ids[0][1], "hand", "wrong", "1", "Ada");
+    put_verdict(&f, ids[0][1], "math 2", "correct", "1", NULL);
+    put_verdict(&f, ids[0][3], "math 2", "truncated", "1", NULL);
+    put_verdict(&f, ids[1][0], "math 2", "correct", "3", NULL); /* gold was corrected since */
+    put_verdict(&f, ids[1][1], "math 2", "gold_unreadable", "2", NULL);
+    assert_ok(ps_store_flush(f.store, &error));
+
+    struct ps_store_row row;
+    assert_int_equal(count(&f, (struct ps_store_filter){0}, NULL), 13);
+    assert_int_equal(count(&f, (struct ps_store_filter){.dataset = "gsm8k"}, NULL), 8);
+    assert_int_equal(count(&f, (struct ps_store_filter){.dataset = "mine"}, &row), 4);
+    assert_int_equal(row.row, 3);
+    assert_int_equal(count(&f, (struct ps_store_filter){.dataset = "gsm8k", .split = "test"}, NULL),
+                     4);
+    assert_int_equal(count(&f, (struct ps_store_filter){.split = "train"}, NULL), 8);
+    assert_int_equal(count(&f, (struct ps_store_filter){.source = "other"}, &row), 1);
+    assert_null(row.dataset);
+    assert_null(row.gold);
+    assert_null(row.verdict);
+    assert_string_equal(last_source, "other");
+    assert_int_equal(count(&f, (struct ps_store_filter){.finish = "length"}, NULL), 3);
+    assert_int_equal(count(&f, (struct ps_store_filter){.min_tokens = 12}, NULL), 7);
+    assert_int_equal(count(&f, (struct ps_store_filter){.max_tokens = 11}, NULL), 6);
+    assert_int_equal(count(&f, (struct ps_store_filter){.prompt_id = prompts[2]}, NULL), 5);
+    assert_int_equal(
+        count(&f, (struct ps_store_filter){.source_id = other, .sampler_id = f.sampler}, NULL), 1);
+    assert_int_equal(count(&f, (struct ps_store_filter){.limit = 5}, NULL), 5);
+    assert_int_equal(count(&f, (struct ps_store_filter){.verdict = "correct"}, NULL), 2);
+    assert_int_equal(count(&f, (struct ps_store_filter){.verdict = "wrong"}, &row), 1);
+    assert_int_equal(row.id, ids[0][1]);
+    assert_string_equal(last_extracted, "1");
+    assert_string_equal(last_extra, "{\"level\":2}");
+    assert_int_equal(count(&f, (struct ps_store_filter){.verdict = "none"}, NULL), 8);
+    assert_int_equal(count(&f, (struct ps_store_filter){.ungraded = "math 2"}, NULL), 9);
+    assert_int_equal(
+        count(&f, (struct ps_store_filter){.ungraded = "math 2", .prompt_id = prompts[1]}, NULL),
+        3);
+
+    int64_t chosen[] = {ids[2][1], ids[0][0], ids[0][0]};
+    assert_ok(ps_store_put_selection(f.store, "a", "{}", chosen, 3, &error));
+    assert_ok(ps_store_put_selection(f.store, "b", NULL, chosen, 1, &error));
+    assert_int_equal(count(&f, (struct ps_store_filter){.selection = "a"}, NULL), 2);
+    assert_ok(ps_store_put_selection(f.store, "a", "{}", &ids[1][1], 1, &error));
+    assert_int_equal(count(&f, (struct ps_store_filter){.selection = "a"}, &row), 1);
+    assert_int_equal(row.id, ids[1][1]);
+    assert_int_equal(count(&f, (struct ps_store_filter){.selection = "c"}, NULL), 0);
+    int64_t absent = 999;
+    assert_fails(ps_store_put_selection(f.store, "b", NULL, &absent, 1, &error), PS_ARGUMENT,
+                 "FOREIGN");
+    assert_int_equal(count(&f, (struct ps_store_filter){.selection = "b"}, NULL), 1);
+
+    struct ps_store_stats stats;
+    struct ps_store_filter train = {.dataset = "gsm8k", .split = "train"};
+    assert_ok(ps_store_stats(f.store, &train, &stats, &error));
+    assert_int_equal(stats.traces, 4);
+    assert_int_equal(stats.prompts, 1);
+    assert_int_equal(stats.tokens, 10 + 11 + 12 + 13);
+    assert_string_equal(stats.finishes[0].name, "length");
+    assert_int_equal(stats.finishes[0].count, 1);
+    assert_int_equal(stats.finishes[1].count, 3);
+    int64_t graded = 0;
+    for (int i = 0; i < 8; i++)
+        if (strcmp(stats.verdicts[i].name, "none") != 0) graded += stats.verdicts[i].count;
+    assert_int_equal(graded, 3);
+    assert_true(stats.file_bytes > stats.body_bytes);
+    struct ps_store_difficulty difficulty;
+    assert_ok(ps_store_difficulty(f.store, prompts[0], f.source, &difficulty, &error));
+    assert_int_equal(difficulty.graded, 3);
+    assert_int_equal(difficulty.correct, 1);
+    assert_ok(ps_store_difficulty(f.store, prompts[2], f.source, &difficulty, &error));
+    assert_true(isnan(difficulty.share));
+    fixture_close(&f);
+}
+
+static void test_pending(void **state) {
+    (void)state;
+    struct fixture f;
+    struct ps_arena arena;
+    ps_arena_init(&arena, 1 << 20);
+    fixture_open(&f);
+    int64_t prompt = fixture_prompt(&f, 1), second = fixture_prompt(&f, 2);
+    fixture_put(&f, prompt, 0);
+    struct ps_store_trace trace = fixture_trace(&f, prompt, 2);
+    trace.finish = PS_STORE_LENGTH; /* max_tokens 64 */
+    assert_ok(ps_store_put_trace(f.store, &trace, NULL, NULL, &error));
+    fixture_put(&f, prompt, 9);
+    fixture_put(&f, second, 1);
+    uint8_t states[4];
+    assert_ok(ps_store_states(f.store, &trace.key, 64, states, 4, &error));
+    assert_memory_equal(
+        states, ((uint8_t[]){PS_STORE_DONE, PS_STORE_MISSING, PS_STORE_DONE, PS_STORE_MISSING}), 4);
+    assert_ok(ps_store_states(f.store, &trace.key, 65, states, 4, &error));
+    assert_int_equal(states[2], PS_STORE_CUT);
+    assert_int_equal(states[0], PS_STORE_DONE);
+
+    struct ps_store_partial *partials;
+    size_t count;
+    struct ps_store_key key = {second, f.source, f.sampler, 5};
+    assert_ok(ps_store_put_partial(f.store, &key, trace.ids, trace.logprobs, 10, &error));
+    assert_ok(ps_store_put_partial(f.store, &key, trace.ids, trace.logprobs, 30, &error));
+    key.sample = 4;
+    assert_ok(ps_store_put_partial(f.store, &key, trace.ids, NULL, 0, &error));
+    key.prompt = prompt;
+    assert_ok(ps_store_put_partial(f.store, &key, trace.ids, NULL, 3, &error));
+    assert_ok(ps_store_flush(f.store, &error));
+    assert_ok(
+        ps_store_read_partials(f.store, f.source, f.sampler, &arena, &partials, &count, &error));
+    assert_int_equal(count, 3);
+    assert_int_equal(partials[0].key.prompt, prompt);
+    assert_int_equal(partials[0].count, 3);
+    assert_null(partials[0].logprobs);
+    assert_int_equal(partials[1].count, 0);
+    assert_int_equal(partials[2].count, 30);
+    assert_memory_equal(partials[2].ids, trace.ids, 30 * sizeof *trace.ids);
+    assert_int_equal(ps_store_logprob_encode(partials[2].logprobs[29]),
+                     ps_store_logprob_encode(trace.logprobs[29]));
+    fixture_put(&f, second, 5); /* has landed */
+    assert_ok(
+        ps_store_read_partials(f.store, f.source, f.sampler, &arena, &partials, &count, &error));
+    assert_int_equal(count, 2);
+    assert_ok(ps_store_put_attempt(f.store, &key, f.provenance, "timeout", "after 3 s", &error));
+    struct ps_store_stats stats;
+    assert_ok(ps_store_stats(f.store, NULL, &stats, &error));
+    assert_int_equal(stats.attempts, 1);
+    assert_int_equal(stats.partials, 2);
+    ps_arena_release(&arena);
+    fixture_close(&f);
+}
+
+static void test_export(void **state) {
+    (void)state;
+    struct fixture f;
+    struct ps_buffer out;
+    ps_buffer_init(&out, 1 << 20);
+    fixture_open(&f);
+    int64_t prompt, id;
+    assert_ok(ps_store_put_prompt(f.store,
+                                  "{\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},"
+                                  "{\"content\":\"a\\\"b\",\"name\":\"n\",\"role\":\"user\"}]}",
+                                  &prompt, NULL, &error));
+    struct ps_store_trace trace = {.key = {prompt, f.source, f.sampler, 0},
+                                   .provenance = f.provenance,
+                                   .reasoning = "\nso\xFF\n",
+                                   .reasoning_size = 5,
+                                   .content = "\n\n2",
+                                   .content_size = 3};
+    assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
+    assert_ok(ps_store_export(f.store, id, PS_STORE_INLINE, &out, &error));
+    assert_ok(ps_store_export(f.store, id, PS_STORE_APART, &out, &error));
+    trace.key.sample = 1;
+    trace.content_size = 0;
+    trace.finish = PS_STORE_LENGTH;
+    assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
+    assert_ok(ps_store_export(f.store, id, PS_STORE_INLINE, &out, &error));
+    trace.key.sample = 2;
+    trace.reasoning_size = 0;
+    trace.content = "3";
+    trace.content_size = 1;
+    assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
+    assert_ok(ps_store_export(f.store, id, PS_STORE_INLINE, &out, &error));
+#define MESSAGES                                                                                   \
+    "{\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},"                              \
+    "{\"role\":\"user\",\"content\":\"a\\\"b\",\"name\":\"n\"},{\"role\":\"assistant\","
+    assert_string_equal(
+        out.data, MESSAGES
+        "\"content\":\"<think>\\nso\xEF\xBF\xBD\\n</think>\\n\\n2\"}]}\n" MESSAGES
+        "\"reasoning_content\":\"\\nso\xEF\xBF\xBD\\n\",\"content\":\"\\n\\n2\"}]}\n" MESSAGES
+        "\"content\":\"<think>\\nso\xEF\xBF\xBD\\n\"}]}\n" MESSAGES "\"content\":\"3\"}]}\n");
+    ps_buffer_release(&out);
+    fixture_close(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_export),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
