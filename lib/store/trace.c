@@ -219,12 +219,15 @@ static enum ps_status insert_trace(struct ps_store *store, const struct ps_store
         trace->output_tokens, trace->max_tokens, trace->time ? trace->time : ps_store_now(),
         trace->duration, frame, (int64_t)trace->reasoning_size, (int64_t)trace->content_size,
         digest.bytes, (size_t)PS_STORE_CHECKSUM));
-    PS_TRY(put_tokens(store, trace, *id, error));
+    return put_tokens(store, trace, *id, error);
+}
+
+static enum ps_status delete_partial(struct ps_store *store, const struct ps_store_key *key,
+                                     struct ps_error *error) {
     return ps_store_run(store, error,
                         "DELETE FROM partial WHERE prompt = ?1 AND source = ?2 AND sampler = ?3 "
                         "AND sample = ?4",
-                        "iiii", trace->key.prompt, trace->key.source, trace->key.sampler,
-                        trace->key.sample);
+                        "iiii", key->prompt, key->source, key->sampler, key->sample);
 }
 
 /* Is there a trace for this key already, and does the new one go further? */
@@ -259,9 +262,10 @@ enum ps_status ps_store_put_trace(struct ps_store *store, const struct ps_store_
     PS_TRY(check_trace(trace, error));
     PS_TRY(look_up(store, trace, &old, outcome, error));
     *id = old;
-    if (*outcome == PS_STORE_ALREADY) return PS_OK;
     PS_TRY(ps_store_put_begin(store, error));
     enum ps_status status = PS_OK;
+    PS_TRY_DONE(delete_partial(store, &trace->key, error));
+    if (*outcome == PS_STORE_ALREADY) goto done;
     /* The base is looked for while the old trace still stands: its frame, which may serve others,
      * stays until the store is packed, and is the best of prefixes for its own continuation. */
     PS_TRY_DONE(find_base(store, trace->key.prompt, &base, error));
