@@ -73,7 +73,7 @@ enum ps_status ps_dataset_arith_row(const char *set_name, uint64_t seed, uint64_
     uint32_t gold;
     enum ps_status status;
     PS_TRY_DONE(make(set, &draw, text, row, &gold, error));
-    row->id = ps_arena_format(arena, "%" PRIu64, index);
+    row->id = ps_arena_format(arena, "%" PRIu64 "-%" PRIu64, seed, index);
     row->question = ps_arena_strndup(arena, text[0].data, text[0].size);
     row->solution = ps_arena_strndup(arena, text[1].data, text[1].size);
     row->subject = ps_arena_strndup(arena, text[2].data, text[2].size);
