@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { ARENA_LIMIT_BITS = 40, DEPTH_LIMIT = 64 };

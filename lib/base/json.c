@@ -1,4 +1,4 @@
-#include "base/json.h"
+#include "base/json_internal.h"
 
 #include "base/file.h"
 
@@ -23,22 +23,22 @@ __attribute__((constructor)) static void use_our_memory(void) {
 
 /* ---- reading ---- */
 
-static enum ps_status parse(const char *name, const char *text, size_t size, json_t **value,
-                            struct ps_error *error) {
+enum ps_status ps_json_load(const char *name, size_t line, const char *text, size_t size,
+                            json_t **value, struct ps_error *error) {
     json_error_t failure;
     allocation_failed = false;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
     *value = json_loadb(text, size, flags, &failure);
     if (*value) return PS_OK;
-    if (allocation_failed) return ps_error_set(error, PS_MEMORY, "%s: out of memory", name);
-    int line = failure.line > 0 ? failure.line : 1;
-    return ps_error_set(error, PS_FORMAT, "%s:%d:%d: %s", name, line,
+    if (line == 0) line = failure.line > 0 ? (size_t)failure.line : 1;
+    PS_FAIL_IF(allocation_failed, error, PS_MEMORY, "%s:%zu: out of memory", name, line);
+    return ps_error_set(error, PS_FORMAT, "%s:%zu:%d: %s", name, line,
                         failure.column > 0 ? failure.column : 1, failure.text);
 }
 
 enum ps_status ps_json_parse(const char *name, const char *text, size_t size, json_t **value,
                              struct ps_error *error) {
-    return parse(name, text, size, value, error);
+    return ps_json_load(name, 0, text, size, value, error);
 }
 
 enum ps_status ps_json_read_file(const char *path, size_t limit, json_t **value,
@@ -48,7 +48,7 @@ enum ps_status ps_json_read_file(const char *path, size_t limit, json_t **value,
     *value = NULL;
     enum ps_status status = ps_file_read(path, &buffer, error);
     if (status == PS_OK)
-        status = parse(path, buffer.data ? buffer.data : "", buffer.size, value, error);
+        status = ps_json_load(path, 0, buffer.data ? buffer.data : "", buffer.size, value, error);
     ps_buffer_release(&buffer);
     return status;
 }

@@ -1,4 +1,4 @@
-#include "base/json.h"
+#include "base/json_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -102,12 +102,5 @@ enum ps_status ps_json_lines_next(struct ps_json_lines *lines, json_t **value,
     *value = NULL;
     PS_TRY(ps_json_lines_text(lines, &text, &size, error));
     if (!text) return PS_OK;
-    json_error_t failure;
-    *value =
-        json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &failure);
-    if (*value) return PS_OK;
-    PS_FAIL_IF(json_error_code(&failure) == json_error_out_of_memory, error, PS_MEMORY,
-               "%s:%zu: out of memory", lines->name, lines->line);
-    return ps_error_set(error, PS_FORMAT, "%s:%zu:%d: %s", lines->name, lines->line,
-                        failure.column > 0 ? failure.column : 1, failure.text);
+    return ps_json_load(lines->name, lines->line, text, size, value, error);
 }
