@@ -2,11 +2,15 @@
  *
  * utf8proc has the data and composes, but its ordering is an insertion sort, quadratic in a run of
  * marks that a hostile text may make a megabyte long; a counting sort over the 255 classes does it
- * here. */
+ * here. And utf8proc 2.8 takes U+11A7, which comes just before the trailing consonants of Hangul,
+ * for one of them and loses it; it composes with nothing, so texts are composed in parts that end
+ * before it. */
 #include "text/text_internal.h"
 
 #include <string.h>
 #include <utf8proc.h>
+
+enum { HANGUL_BEFORE_TRAILING = 0x11A7 };
 
 /* Sorts marks[0 .. count) by combining class, keeping the order within a class. */
 static bool sort_marks(int32_t *marks, size_t count) {
@@ -40,6 +44,20 @@ static bool order_marks(int32_t *code_points, size_t count) {
     return true;
 }
 
+/* Composes code points whose marks are in order and appends them. */
+static enum ps_status compose(int32_t *code_points, size_t count, struct ps_buffer *normalized,
+                              struct ps_error *error) {
+    utf8proc_ssize_t composed = utf8proc_normalize_utf32(code_points, (utf8proc_ssize_t)count,
+                                                         UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    PS_FAIL_IF(composed < 0, error, PS_INTERNAL, "%s", utf8proc_errmsg(composed));
+    for (utf8proc_ssize_t i = 0; i < composed; i++) {
+        char bytes[4];
+        size_t length = ps_utf8_put(code_points[i], bytes);
+        PS_FAIL_IF(!ps_buffer_append(normalized, bytes, length), error, PS_MEMORY, "out of memory");
+    }
+    return PS_OK;
+}
+
 enum ps_status ps_normalize_nfc(const char *text, size_t size, struct ps_buffer *normalized,
                                 bool *changed, struct ps_error *error) {
     enum { MOST = 4 }; /* code points in the longest canonical decomposition */
@@ -70,14 +88,11 @@ enum ps_status ps_normalize_nfc(const char *text, size_t size, struct ps_buffer 
         count += (size_t)got;
     }
     PS_FAIL_DONE_IF(!order_marks(code_points, count), error, PS_MEMORY, "out of memory");
-    utf8proc_ssize_t composed = utf8proc_normalize_utf32(code_points, (utf8proc_ssize_t)count,
-                                                         UTF8PROC_COMPOSE | UTF8PROC_STABLE);
-    PS_FAIL_DONE_IF(composed < 0, error, PS_INTERNAL, "%s", utf8proc_errmsg(composed));
-    for (utf8proc_ssize_t i = 0; i < composed; i++) {
-        char bytes[4];
-        size_t length = ps_utf8_put(code_points[i], bytes);
-        PS_FAIL_DONE_IF(!ps_buffer_append(normalized, bytes, length), error, PS_MEMORY,
-                        "out of memory");
+    for (size_t begin = 0; begin < count;) {
+        size_t end = begin + 1;
+        while (end < count && code_points[end] != HANGUL_BEFORE_TRAILING) end++;
+        PS_TRY_DONE(compose(code_points + begin, end - begin, normalized, error));
+        begin = end;
     }
     *changed =
         normalized->size - before != size || memcmp(normalized->data + before, text, size) != 0;

@@ -1,0 +1,282 @@
+/* Ids, control tokens, decoding, and what a tokenizer.json may not ask for. */
+#include "text_fixture.h"
+
+static void merges_come_in_order(void **state) {
+    (void)state;
+    /* "abc" could become ab+c or a+bc; the merge that comes first in the list wins. */
+    const char *path = text_write(
+        "order.json",
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":false},\"decoder\":{\"type\":"
+        "\"ByteLevel\"},\"added_tokens\":[],\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,"
+        "\"c\":2,\"bc\":3,\"ab\":4,\"\u0120\":5,\"\u0120a\":7},\"merges\":[[\"b\",\"c\"],\"a b\","
+        "[\"\u0120\",\"a\"]]}}");
+    struct ps_tokenizer *tokenizer;
+    assert_ok(ps_tokenizer_open(path, &tokenizer, &error));
+    struct ps_token_ids ids = text_encode(tokenizer, "abc ab", 0);
+    const uint32_t want[] = {0, 3, 5, 4}; /* bc before ab, ab before the blank's " a" */
+    assert_int_equal(ids.size, 4);
+    assert_memory_equal(ids.data, want, sizeof want);
+    assert_int_equal(ps_tokenizer_size(tokenizer), 8);
+    size_t size;
+    assert_null(ps_tokenizer_bytes(tokenizer, 6, &size)); /* a hole */
+    assert_null(ps_tokenizer_bytes(tokenizer, 8, &size));
+    assert_memory_equal(ps_tokenizer_bytes(tokenizer, 7, &size), " a", 2);
+    ps_token_ids_release(&ids);
+    ids = text_encode(tokenizer, "xay", 0); /* a byte without a token is dropped */
+    assert_int_equal(ids.size, 1);
+    ps_token_ids_release(&ids);
+    ps_tokenizer_close(tokenizer);
+}
+
+static void repeated_letters_merge_from_the_left(void **state) {
+    (void)state;
+    const char *path = text_write(
+        "repeat.json",
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"decoder\":{\"type\":\"ByteLevel\"},"
+        "\"model\":{\"vocab\":{\"a\":0,\"aa\":1,\"aaaa\":2},\"merges\":[\"a a\",\"aa aa\"]}}");
+    struct ps_tokenizer *tokenizer;
+    assert_ok(ps_tokenizer_open(path, &tokenizer, &error));
+    struct ps_token_ids ids = text_encode(tokenizer, "aaaaaaa", 0);
+    const uint32_t want[] = {2, 1, 0};
+    assert_int_equal(ids.size, 3);
+    assert_memory_equal(ids.data, want, sizeof want);
+    ps_token_ids_release(&ids);
+    ps_tokenizer_close(tokenizer);
+}
+
+static void control_tokens_are_found_unless_ordinary(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer = text_tiny();
+    uint32_t end = text_id(tokenizer, "<|im_end|>"), think = text_id(tokenizer, "<think>");
+    const char *text = "the hat<|im_end|><think><|im_end|";
+    struct ps_token_ids ids = text_encode(tokenizer, text, 0);
+    assert_int_equal(text_count(ids, end), 1);
+    assert_int_equal(text_count(ids, think), 1);
+    ps_token_ids_release(&ids);
+    ids = text_encode(tokenizer, text, PS_ENCODE_ORDINARY);
+    assert_int_equal(text_count(ids, end), 0);
+    assert_int_equal(text_count(ids, think), 0);
+    struct ps_buffer back;
+    ps_buffer_init(&back, 1000);
+    assert_ok(ps_tokenizer_decode(tokenizer, ids.data, ids.size, true, &back, &error));
+    assert_string_equal(back.data, text);
+    ps_token_ids_release(&ids);
+    assert_true(ps_tokenizer_is_special(tokenizer, end));
+    assert_false(ps_tokenizer_is_special(tokenizer, think));
+    assert_int_equal(ps_tokenizer_eos(tokenizer), end);
+    assert_int_equal(ps_tokenizer_bos(tokenizer), PS_TOKEN_NONE);
+    ps_buffer_release(&back);
+    ps_tokenizer_close(tokenizer);
+}
+
+static void control_tokens_match_only_inside_the_template(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer = text_tiny();
+    uint32_t end = text_id(tokenizer, "<|im_end|>");
+    struct ps_marked_text marked;
+    struct ps_token_ids ids = {0};
+    ps_marked_text_init(&marked);
+    /* Whole in data; begun in data and ended by the template; begun by the template and ended by
+     * data; in two pieces of the template. Only the last is one. */
+    assert_ok(ps_marked_text_append(&marked, "<|im_end|> <|im_", 16, true, &error));
+    assert_ok(ps_marked_text_append(&marked, "end|> <|im_e", 12, false, &error));
+    assert_ok(ps_marked_text_append(&marked, "nd|> the ", 9, true, &error));
+    assert_ok(ps_marked_text_append(&marked, "<|im_", 5, false, &error));
+    assert_ok(ps_marked_text_append(&marked, "end|>", 5, false, &error));
+    assert_int_equal(marked.span_count, 4);
+    assert_ok(ps_tokenizer_encode_marked(tokenizer, &marked, 0, &ids, &error));
+    assert_int_equal(text_count(ids, end), 1);
+    assert_int_equal(ids.data[ids.size - 1], end);
+    ps_token_ids_release(&ids);
+    ps_marked_text_release(&marked);
+
+    /* Where data spells no control token, marks change nothing: pieces reach across them. */
+    assert_ok(ps_marked_text_append(&marked, "the", 3, false, &error));
+    assert_ok(ps_marked_text_append(&marked, " c", 2, true, &error));
+    assert_ok(ps_marked_text_append(&marked, "at", 2, false, &error));
+    assert_ok(ps_tokenizer_encode_marked(tokenizer, &marked, 0, &ids, &error));
+    struct ps_token_ids whole = text_encode(tokenizer, "the cat", 0);
+    assert_int_equal(ids.size, whole.size);
+    assert_memory_equal(ids.data, whole.data, ids.size * sizeof *ids.data);
+    ps_token_ids_release(&ids);
+    ps_token_ids_release(&whole);
+    ps_marked_text_release(&marked);
+    ps_tokenizer_close(tokenizer);
+}
+
+static void the_longest_added_token_wins(void **state) {
+    (void)state;
+    const char *path = text_write(
+        "added.json",
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"decoder\":{\"type\":\"ByteLevel\"},"
+        "\"added_tokens\":[{\"id\":5,\"content\":\"<x\",\"special\":true,\"normalized\":false},"
+        "{\"id\":6,\"content\":\"<xyz>\",\"special\":false,\"normalized\":false},"
+        "{\"id\":7,\"content\":\"yz\",\"special\":false,\"normalized\":true}],"
+        "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":"
+        "\"<x\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"special_tokens\":"
+        "{\"<x\":{\"id\":\"<x\",\"ids\":[5],\"tokens\":[\"<x\"]}}},"
+        "\"model\":{\"vocab\":{\"x\":0,\"y\":1,\"z\":2,\"<\":3,\">\":4},\"merges\":[]}}");
+    struct ps_tokenizer *tokenizer;
+    assert_ok(ps_tokenizer_open(path, &tokenizer, &error));
+    struct ps_token_ids ids = text_encode(tokenizer, "<xyz><xyz<yyz", PS_ENCODE_SPECIAL);
+    const uint32_t want[] = {5, 6, 5, 7, 3, 1, 7};
+    assert_int_equal(ids.size, 7);
+    assert_memory_equal(ids.data, want, sizeof want);
+    struct ps_buffer text;
+    ps_buffer_init(&text, 100);
+    assert_ok(ps_tokenizer_decode(tokenizer, ids.data, ids.size, true, &text, &error));
+    assert_string_equal(text.data, "<xyz>yz<yyz");
+    ps_buffer_release(&text);
+    ps_token_ids_release(&ids);
+    ps_tokenizer_close(tokenizer);
+}
+
+static void invalid_bytes_become_replacement_characters(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer = text_tiny();
+    /* A lone continuation, a cut-off sequence (one), an overlong form (two), a surrogate (three).
+     */
+    const char *bad = "\x80"
+                      "a\xE2\x82"
+                      "b\xC0\xAF"
+                      "c\xED\xA0\x80";
+    const char *good = "\uFFFD"
+                       "a\uFFFD"
+                       "b\uFFFD\uFFFD"
+                       "c\uFFFD\uFFFD\uFFFD";
+    struct ps_token_ids a = text_encode(tokenizer, bad, 0), b = text_encode(tokenizer, good, 0);
+    assert_int_equal(a.size, b.size);
+    assert_memory_equal(a.data, b.data, a.size * sizeof *a.data);
+    ps_token_ids_release(&a);
+    ps_token_ids_release(&b);
+    ps_tokenizer_close(tokenizer);
+}
+
+static void a_stream_holds_back_what_is_incomplete(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer = text_tiny();
+    struct ps_token_ids ids = text_encode(tokenizer, "a\u20AC\U0001F600z", 0);
+    assert_int_equal(ids.size, 9); /* no merge knows these bytes */
+    struct ps_decode_stream stream = {0};
+    struct ps_buffer text;
+    ps_buffer_init(&text, 100);
+    const size_t sizes[] = {1, 1, 1, 4, 4, 4, 4, 8, 9};
+    for (size_t i = 0; i < ids.size; i++) {
+        assert_ok(ps_decode_stream_push(&stream, tokenizer, ids.data[i], false, &text, &error));
+        assert_int_equal(text.size, sizes[i]);
+    }
+    assert_string_equal(text.data, "a\u20AC\U0001F600z");
+    text.size = 0;
+    for (size_t i = 1; i < 3; i++)
+        assert_ok(ps_decode_stream_push(&stream, tokenizer, ids.data[i], false, &text, &error));
+    assert_int_equal(text.size, 0);
+    assert_ok(ps_decode_stream_end(&stream, &text, &error));
+    assert_string_equal(text.data, "\uFFFD");
+    ps_buffer_release(&text);
+    ps_token_ids_release(&ids);
+    ps_tokenizer_close(tokenizer);
+}
+
+#define HEAD "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"decoder\":{\"type\":\"ByteLevel\"},"
+#define BODY "\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}}"
+#define SPLIT(pattern)                                                                             \
+    "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","            \
+    "\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"" pattern "\"}},{\"type\":\"ByteLevel\","  \
+    "\"use_regex\":false}]},\"decoder\":{\"type\":\"ByteLevel\"}," BODY
+
+static void bad_files_are_refused_by_name(void **state) {
+    (void)state;
+    static const struct {
+        const char *file;
+        enum ps_status status;
+        const char *says;
+    } cases[] = {
+        {"", PS_FORMAT, "bad.json:1"},
+        {"[]", PS_UNSUPPORTED, "SentencePiece"},
+        {"{}", PS_UNSUPPORTED, "without a ByteLevel pre-tokenizer"},
+        {"{\"pre_tokenizer\":{\"type\":\"Whitespace\"}}", PS_UNSUPPORTED, "'Whitespace'"},
+        {"{\"normalizer\":{\"type\":\"Lowercase\"}}", PS_UNSUPPORTED, "normalizer 'Lowercase'"},
+        {HEAD "\"model\":{}}", PS_FORMAT, "model.vocab"},
+        {HEAD "\"model\":{\"type\":\"Unigram\"}}", PS_UNSUPPORTED, "'Unigram'"},
+        {HEAD "\"model\":{\"vocab\":{},\"merges\":[]}}", PS_FORMAT, "empty"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}", PS_FORMAT, "'a'"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":4000000000},\"merges\":[]}}", PS_LIMIT, "'a'"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", PS_FORMAT, "another"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}", PS_FORMAT, "merge 0"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"aa\"]}}", PS_FORMAT, "merge 0"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[[\"a\"]]}}", PS_FORMAT, "merge 0"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[],\"byte_fallback\":true}}",
+         PS_UNSUPPORTED, "byte_fallback"},
+        {HEAD "\"added_tokens\":[{\"id\":1,\"content\":\"<s>\"}]," BODY, PS_FORMAT, "<s>"},
+        {HEAD "\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"lstrip\":true}]," BODY,
+         PS_UNSUPPORTED, "lstrip"},
+        {HEAD "\"post_processor\":{\"type\":\"BertProcessing\"}," BODY, PS_UNSUPPORTED, "Bert"},
+        {SPLIT("(a"), PS_FORMAT, "regex"},
+        {SPLIT("[a&&b]"), PS_UNSUPPORTED, "&&"},
+        {SPLIT("\\\\w\\\\b"), PS_UNSUPPORTED, "\\b"},
+        {SPLIT("a{1,2}+"), PS_UNSUPPORTED, "count followed by +"},
+        {SPLIT("(?m)a."), PS_UNSUPPORTED, "(?m)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ps_tokenizer *tokenizer;
+        const char *path = text_write("bad.json", cases[i].file);
+        assert_fails(ps_tokenizer_open(path, &tokenizer, &error), cases[i].status, cases[i].says);
+        assert_null(tokenizer);
+        assert_non_null(strstr(error.message, "bad.json"));
+    }
+    struct ps_tokenizer *tokenizer;
+    assert_fails(ps_tokenizer_open("/nowhere/tokenizer.json", &tokenizer, &error), PS_NOT_FOUND,
+                 "/nowhere");
+}
+
+static void a_regex_that_never_ends_is_stopped(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer;
+    assert_ok(ps_tokenizer_open(text_write("slow.json", SPLIT("(a|a|aa)+$")), &tokenizer, &error));
+    char text[101];
+    memset(text, 'a', 99);
+    text[99] = 'b';
+    struct ps_token_ids ids = {0};
+    assert_fails(ps_tokenizer_encode(tokenizer, text, 100, 0, &ids, &error), PS_LIMIT, "regex");
+    assert_int_equal(ids.size, 0);
+    ps_tokenizer_close(tokenizer);
+}
+
+/* Each allocation in turn fails; nothing is lost or used after it. */
+static void out_of_memory_is_an_error(void **state) {
+    (void)state;
+    ps_tokenizer_close(text_tiny());
+    bool opened = false;
+    for (size_t n = 1; !opened && n < 100000; n += n < 200 ? 1 : 37) {
+        struct ps_tokenizer *tokenizer;
+        struct ps_token_ids ids = {0};
+        ps_memory_fail_at(n);
+        enum ps_status status = ps_tokenizer_open(text_folder(), &tokenizer, &error);
+        if (status == PS_OK)
+            status = ps_tokenizer_encode(tokenizer, "the e\u0301nd", 9, 0, &ids, &error);
+        ps_memory_fail_at(0);
+        opened = status == PS_OK;
+        if (!opened && status != PS_MEMORY) fail_msg("allocation %zu: %s", n, error.message);
+        ps_token_ids_release(&ids);
+        ps_tokenizer_close(tokenizer);
+    }
+    assert_true(opened);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(merges_come_in_order),
+        cmocka_unit_test(repeated_letters_merge_from_the_left),
+        cmocka_unit_test(control_tokens_are_found_unless_ordinary),
+        cmocka_unit_test(control_tokens_match_only_inside_the_template),
+        cmocka_unit_test(the_longest_added_token_wins),
+        cmocka_unit_test(invalid_bytes_become_replacement_characters),
+        cmocka_unit_test(a_stream_holds_back_what_is_incomplete),
+        cmocka_unit_test(bad_files_are_refused_by_name),
+        cmocka_unit_test(a_regex_that_never_ends_is_stopped),
+        cmocka_unit_test(out_of_memory_is_an_error),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    ps_path_remove(text_folder(), NULL);
+    return failed;
+}
