@@ -33,7 +33,7 @@ static const void *golden_data(const struct fixture *fixture, const char *name, 
 }
 
 static void open_fixture(struct fixture *fixture, const char *name, const char *backend,
-                         int threads) {
+                         enum ps_weight_format format, int threads) {
     char path[4096];
     uint64_t rows, starts;
     *fixture = (struct fixture){0};
@@ -52,8 +52,7 @@ static void open_fixture(struct fixture *fixture, const char *name, const char *
     fixture->vocabulary = config->vocabulary;
     assert_ok(ps_compute_open(backend, threads, &fixture->compute, &error));
     struct ps_compute_limits limits = ps_model_limits(config, ROWS, ROWS, LONGEST, true);
-    struct ps_model_options options = {
-        .format = PS_WEIGHT_F32, .training = true, .positions = LONGEST};
+    struct ps_model_options options = {.format = format, .training = true, .positions = LONGEST};
     assert_ok(fixture->compute->memory.stream_create(fixture->compute, &limits, &fixture->stream,
                                                      &error));
     assert_ok(ps_model_create(fixture->compute, fixture->stream, config, &options, &fixture->model,
@@ -155,9 +154,10 @@ static float *run_packed(const struct fixture *fixture) {
                            (size_t)(fixture->sequences + 1) * sizeof *starts);
     ps_model_forward_packed(fixture->model, fixture->stream, activations, ROWS, device,
                             device + ROWS, fixture->sequences, starts);
-    ps_model_logits(fixture->model, fixture->stream, activations, device + 2 * ROWS,
-                    ps_matrix(gathered, PS_DTYPE_F32, ROWS, fixture->model->config->hidden_size),
-                    ps_matrix(logits, PS_DTYPE_F32, ROWS, fixture->vocabulary));
+    ps_model_logits(
+        fixture->model, fixture->stream, activations, device + 2 * ROWS,
+        ps_matrix(gathered, fixture->model->act, ROWS, fixture->model->config->hidden_size),
+        ps_matrix(logits, PS_DTYPE_F32, ROWS, fixture->vocabulary));
     float *result = malloc(bytes);
     compute->memory.download(fixture->stream, result, logits, bytes);
     assert_ok(compute->memory.synchronize(fixture->stream, &error));
@@ -231,11 +231,11 @@ static void check_scores(const struct fixture *fixture) {
     ps_scorer_release(scorer);
 }
 
-static void check_model(const char *name, const char *backend) {
+/* The same bits however the rows are fed and whoever computes them. */
+static void check_bits(const char *name, const char *backend, enum ps_weight_format format) {
     struct fixture fixture;
-    open_fixture(&fixture, name, backend, 1);
+    open_fixture(&fixture, name, backend, format, 1);
     float *whole = run_chunks(&fixture, LONGEST, true);
-    assert_near_golden(&fixture, whole);
     static const int64_t chunks[] = {1, 7, 128, LONGEST};
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
         float *pieces = run_chunks(&fixture, chunks[i], false);
@@ -246,16 +246,38 @@ static void check_model(const char *name, const char *backend) {
     assert_same_bits(&fixture, whole, packed, "packed");
     free(packed);
     check_sharing(&fixture, whole);
-    check_scores(&fixture);
     close_fixture(&fixture);
     for (int threads = 2; threads <= 3; threads++) {
-        open_fixture(&fixture, name, backend, threads);
+        open_fixture(&fixture, name, backend, format, threads);
         float *again = run_chunks(&fixture, 5, false);
         assert_same_bits(&fixture, whole, again, "with more threads");
         free(again);
         close_fixture(&fixture);
     }
+    open_fixture(&fixture, name, "reference", format, 1);
+    float *reference = run_chunks(&fixture, LONGEST, true);
+    assert_same_bits(&fixture, reference, whole, "unlike the reference");
+    free(reference);
+    close_fixture(&fixture);
     free(whole);
+}
+
+static void check_model(const char *name, const char *backend) {
+    struct ps_compute *compute;
+    struct fixture fixture;
+    if (ps_compute_open(backend, 1, &compute, &error) != PS_OK) {
+        fprintf(stderr, "skipped: %s\n", error.message);
+        skip();
+    }
+    ps_compute_close(compute);
+    open_fixture(&fixture, name, backend, PS_WEIGHT_F32, 1);
+    float *logits = run_chunks(&fixture, LONGEST, true);
+    assert_near_golden(&fixture, logits);
+    free(logits);
+    check_scores(&fixture);
+    close_fixture(&fixture);
+    check_bits(name, backend, PS_WEIGHT_F32);
+    check_bits(name, backend, PS_WEIGHT_BF16);
 }
 
 static void dense_model(void **state) {
