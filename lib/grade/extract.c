@@ -22,6 +22,12 @@ struct span {
     size_t begin, end;
 };
 
+struct reader {
+    const struct ps_grade_profile *profile;
+    enum ps_status status; /* of reading numbers, the one thing that allocates */
+    struct ps_error *error;
+};
+
 static bool letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -37,6 +43,11 @@ static bool blank(char c) {
 static bool starts(const char *text, size_t at, size_t end, const char *word) {
     size_t size = strlen(word);
     return end - at >= size && strncasecmp(text + at, word, size) == 0;
+}
+
+static bool starts_exactly(const char *text, size_t at, size_t end, const char *word) {
+    size_t size = strlen(word);
+    return end - at >= size && memcmp(text + at, word, size) == 0;
 }
 
 static struct span trimmed(const char *text, struct span span) {
@@ -81,7 +92,8 @@ static size_t boxed_token(const char *text, size_t at, size_t end) {
     if (digit(text[at])) return at + 1;
     size_t size = text[at] == '\\';
     while (at + size < end && letter(text[at + size])) size++;
-    if (starts(text, at, end, "\\boxed") || starts(text, at, end, "\\fbox")) return 0;
+    if (starts_exactly(text, at, end, "\\boxed") || starts_exactly(text, at, end, "\\fbox"))
+        return 0;
     if (text[at] == '\\') return size > 1 ? at + size : 0;
     return size == 1 ? at + 1 : 0;
 }
@@ -93,9 +105,9 @@ static bool last_box(const char *text, struct span in, struct span *found) {
     bool any = false;
     for (size_t i = in.begin; i < in.end; i++) {
         if (text[i] == '\\') {
-            size_t size = starts(text, i, in.end, "\\boxed")  ? 6
-                          : starts(text, i, in.end, "\\fbox") ? 5
-                                                              : 0;
+            size_t size = starts_exactly(text, i, in.end, "\\boxed")  ? 6
+                          : starts_exactly(text, i, in.end, "\\fbox") ? 5
+                                                                      : 0;
             if (!size || (i + size < in.end && letter(text[i + size]))) {
                 i += i + 1 < in.end && !letter(text[i + 1]); /* \{ and \} are no braces */
                 continue;
@@ -235,10 +247,12 @@ static bool line_start(const char *text, size_t at, size_t begin) {
     return at == begin || text[at - 1] == '\n';
 }
 
-static bool reads_as_number(const char *text, struct span span,
-                            const struct ps_grade_profile *profile) {
-    return ps_extract_is_number((struct ps_grade_text){text + span.begin, span.end - span.begin},
-                                profile);
+static bool reads_as_number(const char *text, struct span span, struct reader *reader) {
+    bool is = false;
+    struct ps_grade_text part = {text + span.begin, span.end - span.begin};
+    enum ps_status status = ps_extract_is_number(part, reader->profile, &is, reader->error);
+    if (status != PS_OK) reader->status = status;
+    return is;
 }
 
 static bool blank_behind(const char *text, size_t at, size_t end) {
@@ -246,22 +260,22 @@ static bool blank_behind(const char *text, size_t at, size_t end) {
     return at == end;
 }
 
-static bool hashes(const char *text, size_t at, struct span in,
-                   const struct ps_grade_profile *profile, struct span *found) {
+static bool hashes(const char *text, size_t at, struct span in, struct reader *reader,
+                   struct span *found) {
     size_t end = line_end(text, at, in.end);
     *found = trimmed(text, (struct span){at + 4, end});
     if (found->begin == found->end || text[found->begin] == '#') return false;
-    return reads_as_number(text, *found, profile) || blank_behind(text, end, in.end);
+    return reads_as_number(text, *found, reader) || blank_behind(text, end, in.end);
 }
 
 /* The last explicit line of `in`. Later ones win, so each hit replaces the one before. */
-static enum ps_grade_rule last_line(const char *text, struct span in,
-                                    const struct ps_grade_profile *profile, struct span *found) {
+static enum ps_grade_rule last_line(const char *text, struct span in, struct reader *reader,
+                                    struct span *found) {
     enum ps_grade_rule rule = PS_GRADE_RULE_NONE;
     for (size_t i = in.begin; i < in.end; i++) {
         struct span span;
         if (text[i] == '#' && starts(text, i, in.end, "####") && line_start(text, i, in.begin)) {
-            if (hashes(text, i, in, profile, &span)) {
+            if (hashes(text, i, in, reader, &span)) {
                 *found = span;
                 rule = PS_GRADE_RULE_HASHES;
             }
@@ -271,7 +285,7 @@ static enum ps_grade_rule last_line(const char *text, struct span in,
         if (text[i] != 'a' && text[i] != 'A') continue;
         if (i > in.begin && letter(text[i - 1])) continue;
         size_t at = 0;
-        if (profile->letter_a_line && starts(text, i, in.end, "A:") &&
+        if (reader->profile->letter_a_line && starts(text, i, in.end, "A:") &&
             line_start(text, i, in.begin))
             at = i + 2;
         if (starts(text, i, in.end, "answer") && (i + 6 == in.end || !letter(text[i + 6])))
@@ -285,8 +299,7 @@ static enum ps_grade_rule last_line(const char *text, struct span in,
 }
 
 /* The only bold text of the last line, where it is a number. */
-static bool bold(const char *text, struct span in, const struct ps_grade_profile *profile,
-                 struct span *found) {
+static bool bold(const char *text, struct span in, struct reader *reader, struct span *found) {
     in = trimmed(text, in);
     size_t begin = in.end;
     while (begin > in.begin && text[begin - 1] != '\n') begin--;
@@ -299,30 +312,43 @@ static bool bold(const char *text, struct span in, const struct ps_grade_profile
         any = true;
         i = inside.end + 1;
     }
-    return any && reads_as_number(text, *found, profile);
+    return any && reads_as_number(text, *found, reader);
 }
 
-struct ps_extraction ps_grade_extract(struct ps_grade_text output,
-                                      const struct ps_grade_profile *profile) {
-    struct span in = committed(output.data, output.size), box, line;
-    if (last_box(output.data, in, &box)) {
-        struct span rest = {box.end, in.end};
-        enum ps_grade_rule rule = last_line(output.data, rest, profile, &line);
-        if (rule != PS_GRADE_RULE_NONE && ps_extract_is_choice((struct ps_grade_text){
-                                              output.data + line.begin, line.end - line.begin}))
-            return (struct ps_extraction){rule, line.begin, line.end};
-        return (struct ps_extraction){PS_GRADE_RULE_BOX, box.begin, box.end};
-    }
-    enum ps_grade_rule rule = last_line(output.data, in, profile, &line);
-    struct span rest = {rule ? line.end : in.begin, in.end}, found;
-    while (rule && rest.begin < rest.end && strchr("*_", output.data[rest.begin])) rest.begin++;
-    if (bold(output.data, rest, profile, &found)) {
+/* A choice letter behind the box beats it, another line does not. */
+static struct ps_extraction box_or_choice(const char *text, struct span in, struct span box,
+                                          struct reader *reader) {
+    struct span line, rest = {box.end, in.end};
+    enum ps_grade_rule rule = last_line(text, rest, reader, &line);
+    if (rule != PS_GRADE_RULE_NONE &&
+        ps_extract_is_choice((struct ps_grade_text){text + line.begin, line.end - line.begin}))
+        return (struct ps_extraction){rule, line.begin, line.end};
+    return (struct ps_extraction){PS_GRADE_RULE_BOX, box.begin, box.end};
+}
+
+static struct ps_extraction unboxed(const char *text, struct span in, struct reader *reader) {
+    struct span line, found;
+    enum ps_grade_rule rule = last_line(text, in, reader, &line);
+    struct span rest = {rule ? line.end : in.begin, in.end};
+    while (rule && rest.begin < rest.end && strchr("*_", text[rest.begin])) rest.begin++;
+    if (bold(text, rest, reader, &found)) {
         rule = PS_GRADE_RULE_BOLD;
         line = found;
     }
-    if (!rule && profile->last_number &&
-        ps_extract_last_number(output.data, in.begin, in.end, &line.begin, &line.end))
+    if (!rule && reader->profile->last_number &&
+        ps_extract_last_number(text, in.begin, in.end, &line.begin, &line.end))
         rule = PS_GRADE_RULE_LAST_NUMBER;
     if (!rule) return (struct ps_extraction){PS_GRADE_RULE_NONE, 0, 0};
     return (struct ps_extraction){rule, line.begin, line.end};
+}
+
+enum ps_status ps_grade_extract(struct ps_grade_text output, const struct ps_grade_profile *profile,
+                                struct ps_extraction *result, struct ps_error *error) {
+    struct reader reader = {profile, PS_OK, error};
+    struct span in = committed(output.data, output.size), box;
+    if (last_box(output.data, in, &box))
+        *result = box_or_choice(output.data, in, box, &reader);
+    else
+        *result = unboxed(output.data, in, &reader);
+    return reader.status;
 }

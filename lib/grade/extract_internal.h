@@ -3,8 +3,10 @@
 
 #include "grade/grade.h"
 
-/* Whether a short text is a number and nothing else; false also when out of memory. */
-bool ps_extract_is_number(struct ps_grade_text text, const struct ps_grade_profile *profile);
+/* Whether a short text is a number and nothing else. */
+enum ps_status ps_extract_is_number(struct ps_grade_text text,
+                                    const struct ps_grade_profile *profile, bool *is,
+                                    struct ps_error *error);
 
 /* "B", "(B)", "B.", "**B**", "B)": one capital letter from A to J. */
 bool ps_extract_is_choice(struct ps_grade_text text);

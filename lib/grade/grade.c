@@ -74,13 +74,16 @@ bool ps_grade_profile(const char *name, struct ps_grade_profile *profile) {
     return false;
 }
 
-bool ps_extract_is_number(struct ps_grade_text text, const struct ps_grade_profile *profile) {
+enum ps_status ps_extract_is_number(struct ps_grade_text text,
+                                    const struct ps_grade_profile *profile, bool *is,
+                                    struct ps_error *error) {
     struct ps_answer answer;
-    if (text.size > 256) return false;
-    bool is =
-        ps_answer_read(text, profile, &answer, NULL) == PS_OK && answer.kind == PS_ANSWER_NUMBER;
+    *is = false;
+    if (text.size > 256) return PS_OK;
+    enum ps_status status = ps_answer_read(text, profile, &answer, error);
+    *is = status == PS_OK && answer.kind == PS_ANSWER_NUMBER;
     ps_answer_release(&answer);
-    return is;
+    return status;
 }
 
 bool ps_extract_is_choice(struct ps_grade_text text) {
@@ -95,19 +98,23 @@ bool ps_extract_is_choice(struct ps_grade_text text) {
 }
 
 /* The part of a data set's gold field that is the answer. */
-static struct ps_grade_text gold_text(struct ps_grade_text gold,
-                                      const struct ps_grade_profile *profile) {
+static enum ps_status gold_text(struct ps_grade_text gold, const struct ps_grade_profile *profile,
+                                struct ps_grade_text *answer, struct ps_error *error) {
+    *answer = gold;
+    if (!gold.data) return PS_OK;
     if (profile->gold_after_hashes) {
-        for (size_t i = gold.size; i-- > 0;)
-            if (gold.size - i >= 4 && memcmp(gold.data + i, "####", 4) == 0)
-                return (struct ps_grade_text){gold.data + i + 4, gold.size - i - 4};
+        for (size_t i = gold.size; i-- > 0;) {
+            if (gold.size - i < 4 || memcmp(gold.data + i, "####", 4) != 0) continue;
+            *answer = (struct ps_grade_text){gold.data + i + 4, gold.size - i - 4};
+            return PS_OK;
+        }
     }
     /* a worked solution instead of its answer */
-    struct ps_grade_profile none = {.name = "gold"};
-    struct ps_extraction box = ps_grade_extract(gold, &none);
-    if (box.rule == PS_GRADE_RULE_BOX)
-        return (struct ps_grade_text){gold.data + box.begin, box.end - box.begin};
-    return gold;
+    struct ps_extraction e;
+    PS_TRY(ps_grade_extract(gold, profile, &e, error));
+    if (e.rule == PS_GRADE_RULE_BOX)
+        *answer = (struct ps_grade_text){gold.data + e.begin, e.end - e.begin};
+    return PS_OK;
 }
 
 /* Why a gold cannot be used, or NULL. */
@@ -133,16 +140,17 @@ static bool note(struct ps_buffer *explain, const char *what, const struct ps_an
 }
 
 /* The answer's text: as given, or extracted. */
-static struct ps_grade_text find_answer(const struct ps_grade_input *input,
-                                        const struct ps_grade_profile *profile,
-                                        struct ps_grade *result) {
-    struct ps_extraction *e = &result->extraction;
+static enum ps_status find_answer(const struct ps_grade_input *input,
+                                  const struct ps_grade_profile *profile, struct ps_extraction *e,
+                                  struct ps_grade_text *answer, struct ps_error *error) {
+    *answer = (struct ps_grade_text){NULL, 0};
     if (input->answer_given)
         *e = (struct ps_extraction){PS_GRADE_RULE_GIVEN, 0, input->output.size};
     else
-        *e = ps_grade_extract(input->output, profile);
-    if (e->rule == PS_GRADE_RULE_NONE) return (struct ps_grade_text){NULL, 0};
-    return (struct ps_grade_text){input->output.data + e->begin, e->end - e->begin};
+        PS_TRY(ps_grade_extract(input->output, profile, e, error));
+    if (e->rule != PS_GRADE_RULE_NONE)
+        *answer = (struct ps_grade_text){input->output.data + e->begin, e->end - e->begin};
+    return PS_OK;
 }
 
 static void decide(const struct ps_grade_input *input, const struct ps_grade_profile *profile,
@@ -179,9 +187,9 @@ enum ps_status ps_grade(const struct ps_grade_input *input, const struct ps_grad
     enum ps_status status = PS_OK;
     struct ps_answer gold, answer;
     memset(result, 0, sizeof *result);
-    struct ps_grade_text output = find_answer(input, profile, result);
-    struct ps_grade_text expected = {NULL, 0};
-    if (input->gold.data) expected = gold_text(input->gold, profile);
+    struct ps_grade_text output, expected;
+    PS_TRY(find_answer(input, profile, &result->extraction, &output, error));
+    PS_TRY(gold_text(input->gold, profile, &expected, error));
     status = ps_answer_read(expected, profile, &gold, error);
     if (status != PS_OK) {
         ps_answer_release(&gold);

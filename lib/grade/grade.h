@@ -84,9 +84,10 @@ struct ps_extraction {
 };
 
 /* The last committed answer behind the last </think>: the last balanced box, else the last explicit
- * answer line. A line behind the box that gives a choice letter beats it. Linear in the size. */
-struct ps_extraction ps_grade_extract(struct ps_grade_text output,
-                                      const struct ps_grade_profile *profile);
+ * answer line. A line behind the box that gives a choice letter beats it. Linear in the size;
+ * PS_MEMORY. */
+enum ps_status ps_grade_extract(struct ps_grade_text output, const struct ps_grade_profile *profile,
+                                struct ps_extraction *result, struct ps_error *error);
 
 struct ps_grade_input {
     struct ps_grade_text gold;     /* absent: no_gold */

@@ -376,7 +376,7 @@ enum ps_status ps_answer_normalise(struct ps_grade_text text, struct ps_buffer *
     PS_FAIL_IF(!ps_buffer_reserve(out, 1), error, PS_MEMORY, "out of memory");
     out->data[0] = 0;
     if (text.size > PS_ANSWER_BYTES) {
-        *problem = "the answer is longer than 8192 bytes";
+        *problem = "longer than 8192 bytes";
         return PS_OK;
     }
     size_t dollars = 0;

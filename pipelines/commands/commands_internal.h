@@ -6,3 +6,4 @@ extern const struct ps_command ps_command_docs;
 extern const struct ps_command ps_command_model_info;
 extern const struct ps_command ps_command_model_init;
 extern const struct ps_command ps_command_model_score;
+extern const struct ps_command ps_command_grade_pair;
