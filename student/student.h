@@ -53,7 +53,7 @@ struct ps_train_job {
     const struct ps_example *examples, *validation;
     uint32_t example_count, validation_count;
     struct ps_train_options options;
-    const char *folder; /* FOLDER/checkpoints, FOLDER/best, FOLDER/model */
+    const char *folder; /* FOLDER/checkpoints, FOLDER/model, FOLDER/model-best */
 
     /* Called after each step, and once before the first with the step that a resumed run goes on
      * from (0: a new one). note: what a user should know, or NULL. */
@@ -67,9 +67,10 @@ struct ps_train_result {
     double loss, validation_loss, best_loss; /* NAN without validation */
 };
 
-/* Trains to the end, writes FOLDER/model (config.json, weights) and, with validation, FOLDER/best
- * (the weights of the lowest validation loss). PS_STOPPED: a checkpoint was written, the same call
- * goes on from it. PS_NUMERIC: loss or gradient is not finite; the message says at which step. */
+/* Trains to the end, writes FOLDER/model (config.json, weights) and, with validation,
+ * FOLDER/model-best (the weights of the lowest validation loss). PS_STOPPED: a checkpoint was
+ * written, the same call goes on from it. PS_NUMERIC: loss or gradient is not finite; the message
+ * says at which step. */
 enum ps_status ps_train(const struct ps_train_job *job, struct ps_train_result *result,
                         struct ps_error *error);
 

@@ -3,6 +3,7 @@
 #include "student/student.h"
 
 #include "base/memory.h"
+#include "base/stop.h"
 #include "student/checkpoint.h"
 #include "student/trainer_internal.h"
 
@@ -82,7 +83,7 @@ static enum ps_status loop_open(struct loop *loop, struct ps_error *error) {
     char note[512];
     PS_FAIL_IF(strlen(job->folder) > 4000, error, PS_ARGUMENT, "%s: path too long", job->folder);
     snprintf(loop->checkpoints, sizeof loop->checkpoints, "%s/checkpoints", job->folder);
-    snprintf(loop->best, sizeof loop->best, "%s/best", job->folder);
+    snprintf(loop->best, sizeof loop->best, "%s/model-best", job->folder);
     snprintf(loop->model, sizeof loop->model, "%s/model", job->folder);
     loop->order = ps_malloc(job->example_count * sizeof *loop->order);
     PS_FAIL_IF_NULL(loop->order, error);
@@ -106,7 +107,7 @@ static enum ps_status loop_open(struct loop *loop, struct ps_error *error) {
 static enum ps_status save(struct loop *loop, struct ps_error *error) {
     enum ps_status status = ps_checkpoint_save(loop->checkpoints, &loop->at, error);
     loop->last_checkpoint = seconds_now();
-    if (status == PS_FULL && error)
+    if (status == PS_FULL)
         return ps_error_prefix(error,
                                "no room for a checkpoint; the one before is kept: free some space "
                                "and run again");
@@ -166,7 +167,10 @@ static enum ps_status run(struct loop *loop, struct ps_train_result *result,
     schedule.warmup = (int64_t)ceil(options->warmup * (double)schedule.total_steps);
     while (loop->at.step < schedule.total_steps) {
         enum ps_status status = next_step(loop, &schedule, error);
-        if (status == PS_STOPPED && loop->at.step > 0) PS_TRY(save(loop, NULL));
+        if (status == PS_STOPPED && loop->at.step > 0) {
+            PS_TRY(save(loop, error));
+            return ps_stop_check(error);
+        }
         PS_TRY(status);
         if (seconds_now() - loop->last_checkpoint >= options->checkpoint_seconds ||
             loop->at.step == schedule.total_steps)
