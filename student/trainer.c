@@ -153,8 +153,8 @@ static bool decays(const struct ps_parameter *parameter) {
 }
 
 /* AdamW over the runs of parameters that decay alike. */
-static void optimize(struct trainer *trainer, int64_t step, double learning_rate,
-                     double gradient_scale) {
+void trainer_optimize(struct trainer *trainer, int64_t step, double learning_rate,
+                      double gradient_scale) {
     const struct ps_train_options *options = &trainer->job->options;
     const struct ps_parameters *parameters = trainer->model->parameters;
     size_t moment = ps_dtype_size(options->moments);
@@ -238,7 +238,7 @@ enum ps_status trainer_step(struct trainer *trainer, const uint32_t *chosen, uin
         "step %lld: loss %g, gradient norm %g; the weights are kept as they were before "
         "it; lower the learning rate or look at the data",
         (long long)step, progress->loss, norm);
-    optimize(trainer, step, learning_rate, clip > 0 && norm > clip ? clip / norm : 1);
+    trainer_optimize(trainer, step, learning_rate, clip > 0 && norm > clip ? clip / norm : 1);
     status = trainer->compute->memory.synchronize(trainer->stream, error);
 done:
     ps_arena_release(&arena);

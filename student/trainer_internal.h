@@ -33,6 +33,11 @@ enum ps_status trainer_step(struct trainer *trainer, const uint32_t *chosen, uin
                             int64_t step, double learning_rate, struct ps_train_progress *progress,
                             struct ps_error *error);
 
+/* The last part of a step: AdamW on the gradient times gradient_scale, and the model's weights
+ * from the masters. */
+void trainer_optimize(struct trainer *trainer, int64_t step, double learning_rate,
+                      double gradient_scale);
+
 /* Mean loss over the targets of the validation examples. */
 enum ps_status trainer_validate(struct trainer *trainer, double *loss, struct ps_error *error);
 
