@@ -4,8 +4,12 @@
 
 /* In the order of --help. */
 const struct ps_command *const ps_commands[] = {
-    &ps_command_docs, &ps_command_model_info, &ps_command_model_init, &ps_command_model_score, NULL,
-    &ps_command_docs, &ps_command_model_info, &ps_command_model_init, &ps_command_grade_pair,  NULL,
+    &ps_command_docs,
+    &ps_command_model_info,
+    &ps_command_model_init,
+    &ps_command_model_score,
+    &ps_command_grade_pair,
+    NULL,
 };
 
 /* A name leaves this list in the commit that adds its command. Two words stand for a subcommand,
