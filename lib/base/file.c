@@ -36,7 +36,8 @@ enum ps_status ps_file_read(const char *path, struct ps_buffer *buffer, struct p
         }
         if (got == 0) break;
         if (full) {
-            status = ps_error_set(error, PS_LIMIT, "%s: larger than %zu bytes", path, buffer->limit);
+            status =
+                ps_error_set(error, PS_LIMIT, "%s: larger than %zu bytes", path, buffer->limit);
             break;
         }
         buffer->size += (size_t)got;
@@ -58,8 +59,10 @@ enum ps_status ps_file_map(struct ps_file_map *map, const char *path, struct ps_
         status = ps_error_set(error, PS_FORMAT, "%s: not a regular file", path);
     } else if (info.st_size > 0) {
         void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (data == MAP_FAILED) status = ps_error_errno(error, errno, "%s: mmap", path);
-        else *map = (struct ps_file_map){data, (size_t)info.st_size};
+        if (data == MAP_FAILED)
+            status = ps_error_errno(error, errno, "%s: mmap", path);
+        else
+            *map = (struct ps_file_map){data, (size_t)info.st_size};
     }
     close(descriptor);
     return status;
@@ -120,7 +123,8 @@ enum ps_status ps_file_writer_write(struct ps_file_writer *writer, const void *d
 
 static enum ps_status sync_parent(const char *path, struct ps_error *error) {
     const char *slash = strrchr(path, '/');
-    char *folder = slash ? ps_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : ps_strdup(".");
+    char *folder =
+        slash ? ps_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : ps_strdup(".");
     PS_FAIL_IF_NULL(folder, error);
     enum ps_status status = ps_directory_sync(folder, error);
     ps_free(folder);

@@ -302,9 +302,32 @@ void ps_json_write_null(struct ps_json_writer *writer) {
 }
 
 void ps_json_write_value(struct ps_json_writer *writer, const json_t *value) {
-    separate(writer);
-    if (!writer->failed && ps_json_dump(value, writer->buffer, NULL) != PS_OK)
-        writer->failed = true;
+    size_t index;
+    const char *key;
+    json_t *child;
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_OBJECT:
+        ps_json_write_begin_object(writer);
+        json_object_foreach((json_t *)value, key, child) {
+            ps_json_write_key(writer, key);
+            ps_json_write_value(writer, child);
+        }
+        ps_json_write_end_object(writer);
+        break;
+    case JSON_ARRAY:
+        ps_json_write_begin_array(writer);
+        json_array_foreach(value, index, child) ps_json_write_value(writer, child);
+        ps_json_write_end_array(writer);
+        break;
+    case JSON_STRING:
+        ps_json_write_text(writer, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER: ps_json_write_integer(writer, json_integer_value(value)); break;
+    case JSON_REAL: ps_json_write_number(writer, json_real_value(value)); break;
+    case JSON_TRUE: ps_json_write_bool(writer, true); break;
+    case JSON_FALSE: ps_json_write_bool(writer, false); break;
+    case JSON_NULL: ps_json_write_null(writer); break;
+    }
 }
 
 enum ps_status ps_json_writer_end(struct ps_json_writer *writer, struct ps_error *error) {
@@ -314,14 +337,9 @@ enum ps_status ps_json_writer_end(struct ps_json_writer *writer, struct ps_error
     return PS_OK;
 }
 
-static int dump_piece(const char *text, size_t size, void *context) {
-    return ps_buffer_append(context, text, size) ? 0 : -1;
-}
-
 enum ps_status ps_json_dump(const json_t *value, struct ps_buffer *buffer, struct ps_error *error) {
-    size_t start = buffer->size;
-    if (json_dump_callback(value, dump_piece, buffer, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
-        return PS_OK;
-    if (buffer->data) buffer->data[buffer->size = start] = 0;
-    return ps_error_set(error, PS_MEMORY, "JSON text does not fit");
+    struct ps_json_writer writer;
+    ps_json_writer_begin(&writer, buffer);
+    ps_json_write_value(&writer, value);
+    return ps_json_writer_end(&writer, error);
 }

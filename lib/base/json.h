@@ -61,7 +61,7 @@ enum ps_status ps_json_array_or(const json_t *object, const char *key, json_t **
 /* The member, or NULL when it is missing or null or this is no object. */
 json_t *ps_json_get(const json_t *object, const char *key);
 
-/* Appends a value, compact and on one line. */
+/* Appends a value, compact and on one line; after a failure the buffer holds a part of it. */
 enum ps_status ps_json_dump(const json_t *value, struct ps_buffer *buffer, struct ps_error *error);
 
 /* ---- writing ----

@@ -84,6 +84,13 @@ void ps_progress_wipe(void) {
     drawn = NULL;
 }
 
+static void observe(struct ps_progress *progress, bool now) {
+    double time = ps_seconds();
+    if (!progress->observe || (!now && time - progress->observed < 1)) return;
+    progress->observed = time;
+    progress->observe(progress->observer, progress);
+}
+
 void ps_progress_begin(struct ps_progress *progress, const char *name, const char *unit,
                        uint64_t done, uint64_t total) {
     if (!progress) return;
@@ -98,8 +105,11 @@ void ps_progress_begin(struct ps_progress *progress, const char *name, const cha
                                      .total = total,
                                      .started = ps_seconds(),
                                      .interval = terminal ? 0.25 : 15,
-                                     .active = true};
+                                     .active = true,
+                                     .observe = progress->observe,
+                                     .observer = progress->observer};
     progress->drawn = progress->started;
+    observe(progress, true);
 }
 
 void ps_progress_total(struct ps_progress *progress, uint64_t total) {
@@ -117,12 +127,14 @@ void ps_progress_update(struct ps_progress *progress, uint64_t done, const char 
     }
     if (progress->file && ps_seconds() - progress->drawn >= progress->interval)
         draw(progress, false);
+    observe(progress, false);
 }
 
 void ps_progress_end(struct ps_progress *progress) {
     if (!progress || !progress->active) return;
     progress->active = false;
     if (progress->file) draw(progress, true);
+    observe(progress, true);
 }
 
 /* ---- notes ---- */

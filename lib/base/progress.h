@@ -17,10 +17,15 @@ struct ps_progress {
     double interval;             /* seconds between two lines */
     char text[160];              /* what matters for the stage */
     bool active;
+    /* Set by whoever hands the progress to others, before begin, which keeps it: called with each
+     * update, at most once a second, and at begin and end. */
+    void (*observe)(void *context, const struct ps_progress *progress);
+    void *observer;
+    double observed;
 };
 
-/* name ("train") and unit ("steps") are borrowed until ps_progress_end. done: what an earlier run
- * had finished, which does not count for the rate. */
+/* *progress is zero or was used before. name ("train") and unit ("steps") are borrowed until
+ * ps_progress_end. done: what an earlier run had finished, which does not count for the rate. */
 void ps_progress_begin(struct ps_progress *progress, const char *name, const char *unit,
                        uint64_t done, uint64_t total);
 void ps_progress_total(struct ps_progress *progress, uint64_t total);

@@ -90,6 +90,7 @@ struct ps_setting {
         maximum; /* for numbers, integers, durations, bytes and map values; both 0: any */
     const char *const *names; /* of an enum, closed by NULL */
     const struct ps_settings_table *table;
+    bool whole;           /* a list whose items may hold commas: a flag gives one item */
     const char *unit;     /* "tokens", "s": for help and reference */
     const char *refers;   /* "model", "dataset", "prompt": names one (a list's items, a string map's
                              values, a number map's keys); whoever knows the names checks them */

@@ -170,7 +170,7 @@ static enum ps_status set_items(const struct ps_setting *setting, void *member, 
                                 struct ps_arena *arena, struct ps_error *error) {
     char *copy = ps_arena_strndup(arena, text, strlen(text)), *rest = copy;
     PS_FAIL_IF_NULL(copy, error);
-    for (char *item; (item = strsep(&rest, ","));) {
+    for (char *item; (item = strsep(&rest, setting->whole ? "" : ","));) {
         char *value = item;
         char *key = setting->type == PS_SETTING_STRINGS ? NULL : strsep(&value, "=");
         if (setting->type == PS_SETTING_STRINGS) {
@@ -199,7 +199,7 @@ static enum ps_status set_text(const struct ps_setting *setting, void *values, c
     void *member = ps_setting_member(setting, values);
     bool structured = setting->type >= PS_SETTING_STRINGS;
     bool items = setting->type >= PS_SETTING_STRINGS && setting->type <= PS_SETTING_NUMBER_MAP;
-    bool flow = text[0] == '[' || text[0] == '{';
+    bool flow = !setting->whole && (text[0] == '[' || text[0] == '{');
     if (!structured) return ps_setting_parse(setting, member, text, arena, error);
     if (items && !flow) {
         if (!append && setting->type == PS_SETTING_STRINGS)

@@ -128,7 +128,7 @@ static const char *argument_text(const struct ps_setting *setting) {
     case PS_SETTING_NUMBER: return "NUMBER";
     case PS_SETTING_DURATION: return "TIME";
     case PS_SETTING_BYTES: return "BYTES";
-    case PS_SETTING_STRINGS: return "NAME,...";
+    case PS_SETTING_STRINGS: return setting->whole ? "TEXT" : "NAME,...";
     case PS_SETTING_STRING_MAP: return "NAME=TEXT,...";
     case PS_SETTING_NUMBER_MAP: return "NAME=NUMBER,...";
     default: return "NAME";

@@ -26,7 +26,8 @@ int ps_status_exit_code(enum ps_status status) {
     return statuses[status].exit_code;
 }
 
-enum ps_status ps_error_set(struct ps_error *error, enum ps_status status, const char *format, ...) {
+enum ps_status ps_error_set(struct ps_error *error, enum ps_status status, const char *format,
+                            ...) {
     if (error) {
         va_list arguments;
         va_start(arguments, format);

@@ -2,8 +2,13 @@
 /* One declaration for each file of this folder. */
 #include "pipelines/commands/command.h"
 
+extern const struct ps_command ps_command_check;
 extern const struct ps_command ps_command_docs;
+extern const struct ps_command ps_command_grade_pair;
 extern const struct ps_command ps_command_model_info;
 extern const struct ps_command ps_command_model_init;
 extern const struct ps_command ps_command_model_score;
-extern const struct ps_command ps_command_grade_pair;
+extern const struct ps_command ps_command_new;
+extern const struct ps_command ps_command_plan;
+extern const struct ps_command ps_command_run;
+extern const struct ps_command ps_command_status;

@@ -4,18 +4,37 @@
 
 /* In the order of --help. */
 const struct ps_command *const ps_commands[] = {
-    &ps_command_docs,
+    &ps_command_new,
+    &ps_command_check,
+    &ps_command_plan,
+    &ps_command_run,
+    &ps_command_status,
     &ps_command_model_info,
     &ps_command_model_init,
     &ps_command_model_score,
     &ps_command_grade_pair,
+    &ps_command_docs,
     NULL,
 };
 
 /* A name leaves this list in the commit that adds its command. Two words stand for a subcommand,
  * one word for a command and everything behind it. */
 const char *const ps_commands_not_built[] = {
-    "new",     "check",         "plan",  "run",      "status", "fetch", "sample",
-    "grade",   "select",        "train", "evaluate", "report", "ask",   "traces",
-    "dataset", "model convert", "text",  "doctor",   "bench",  NULL,
+    /* clang-format off */
+    "ask",
+    "bench",
+    "dataset",
+    "doctor",
+    "evaluate",
+    "fetch",
+    "grade",
+    "model convert",
+    "report",
+    "sample",
+    "select",
+    "text",
+    "traces",
+    "train",
+    NULL,
+    /* clang-format on */
 };

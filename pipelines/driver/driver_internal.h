@@ -39,3 +39,46 @@ enum ps_status ps_settings_visit(const struct ps_settings_table *table, const vo
 enum ps_status ps_pipeline_fail(const struct ps_pipeline *pipeline, const struct ps_yaml_node *node,
                                 struct ps_error *error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The canonical JSON that the fingerprint hashes, appended to text. */
+enum ps_status ps_stage_identity(struct ps_pipeline *pipeline, const struct ps_stage *stage,
+                                 struct ps_buffer *text, struct ps_error *error);
+
+/* ---- the run directory (run_directory.c) ---- */
+
+struct ps_run_lock {
+    int descriptor;
+};
+/* Makes the run directory and takes its lock; PS_BUSY names the process that has it. */
+enum ps_status ps_run_lock(const struct ps_pipeline *pipeline, struct ps_run_lock *lock,
+                           struct ps_error *error);
+void ps_run_unlock(struct ps_run_lock *lock);
+/* The process that holds the lock of a run directory; 0: none. */
+long ps_run_locked_by(const char *run_directory);
+
+/* Writes pipeline.resolved.yaml, run.json and, the first time, date. */
+enum ps_status ps_run_describe(struct ps_pipeline *pipeline, struct ps_error *error);
+
+bool ps_stage_is_done(const struct ps_stage *stage);
+enum ps_status ps_stage_begin(struct ps_pipeline *pipeline, const struct ps_stage *stage,
+                              struct ps_error *error);
+/* Writes "done", which makes the result count, and points runs/NAME/ID at it. */
+enum ps_status ps_stage_finish(struct ps_pipeline *pipeline, const struct ps_stage *stage,
+                               double seconds, struct ps_error *error);
+
+/* What differs from the result that runs/NAME/ID points at: "settings.epochs, inputs.select". */
+enum ps_status ps_stage_changes(struct ps_pipeline *pipeline, const struct ps_stage *stage,
+                                char *text, size_t size, struct ps_error *error);
+
+struct ps_metrics {
+    int descriptor;
+    const struct ps_stage *stage;
+    struct ps_buffer line;
+    struct ps_json_writer writer;
+};
+enum ps_status ps_metrics_open(struct ps_metrics *metrics, const struct ps_pipeline *pipeline,
+                               const struct ps_stage *stage, struct ps_error *error);
+void ps_metrics_close(struct ps_metrics *metrics);
+
+/* Keeps runs/NAME/progress.json at most a second behind, for `potstill status`. */
+void ps_run_observe(void *run_directory, const struct ps_progress *progress);

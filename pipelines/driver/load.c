@@ -250,8 +250,9 @@ static bool is_date(const char *text) {
     struct tm day = {0};
     char again[16];
     const char *end = strptime(text, "%Y-%m-%d", &day);
-    return end && !*end && strftime(again, sizeof again, "%Y-%m-%d", &day) == 10 &&
-           strcmp(again, text) == 0;
+    if (!end || *end) return false;
+    timegm(&day); /* turns 30 February into 2 March */
+    return strftime(again, sizeof again, "%Y-%m-%d", &day) == 10 && strcmp(again, text) == 0;
 }
 
 /* A date left out is the day of the first run, which the run directory remembers. */

@@ -35,8 +35,8 @@ struct ps_stage_context {
 };
 
 struct ps_stage_plan {
-    /* In: the directory's "done" is there and so are all inputs'. Out: whether there is nothing to
-     * do; a stage whose results lie in the store looks there as well. */
+    /* In: the directory's "done" is there. Out: whether there is nothing to do. A stage whose
+     * results lie in the store looks there instead: the store may have lost or gained traces. */
     bool up_to_date;
     char why[256];  /* what is to do: "1200 of 4000 replies are missing" */
     double seconds; /* estimates; NAN: unknown */

@@ -1,0 +1,224 @@
+/* Checks, plans and runs the stages of a pipeline. */
+#include "pipelines/driver/driver.h"
+#include "pipelines/driver/driver_internal.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/stop.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What all calls into stages share. */
+struct session {
+    struct ps_pipeline *pipeline;
+    struct ps_dataset_catalog *catalog;
+};
+
+static enum ps_status session_open(struct session *session, struct ps_pipeline *pipeline,
+                                   struct ps_error *error) {
+    struct ps_dataset_spec *specs;
+    size_t count;
+    *session = (struct session){.pipeline = pipeline};
+    PS_TRY(ps_pipeline_dataset_specs(pipeline, &pipeline->arena, &specs, &count, error));
+    if (ps_dataset_catalog_open(&session->catalog, specs, count, (uint64_t)pipeline->values.seed,
+                                error) == PS_OK)
+        return PS_OK;
+    return error ? ps_error_prefix(error, "%s", pipeline->path) : PS_ARGUMENT;
+}
+
+static void session_close(struct session *session) {
+    ps_dataset_catalog_close(session->catalog);
+}
+
+static struct ps_stage_context context_of(const struct session *session,
+                                          const struct ps_stage *stage, struct ps_arena *arena) {
+    ps_arena_init(arena, (size_t)4 << 30);
+    return (struct ps_stage_context){
+        .pipeline = session->pipeline,
+        .stage = stage,
+        .settings = stage->settings,
+        .directory = stage->directory,
+        .catalog = session->catalog,
+        .seed = (uint64_t)session->pipeline->values.seed,
+        .limit = session->pipeline->limit,
+        .arena = arena,
+    };
+}
+
+static enum ps_status named(const struct ps_stage *stage, enum ps_status status,
+                            struct ps_error *error) {
+    if (status == PS_OK || status == PS_STOPPED || !error) return status;
+    const char *file = stage->node->file;
+    bool located = strncmp(error->message, file, strlen(file)) == 0;
+    return located ? status : ps_error_prefix(error, "%s", stage->id);
+}
+
+/* ---- check ---- */
+
+static enum ps_status check_stages(const struct session *session, FILE *out,
+                                   struct ps_error *error) {
+    for (size_t i = 0; i < session->pipeline->stage_count; i++) {
+        const struct ps_stage *stage = &session->pipeline->stages[i];
+        struct ps_arena arena;
+        struct ps_stage_context context = context_of(session, stage, &arena);
+        enum ps_status status = PS_OK;
+        if (stage->kind->check) status = stage->kind->check(&context, error);
+        if (status == PS_OK && out && stage->kind->show) {
+            fprintf(out, "== %s ==\n", stage->id);
+            status = stage->kind->show(&context, out, error);
+        }
+        ps_arena_release(&arena);
+        if (status != PS_OK) return named(stage, status, error);
+    }
+    return PS_OK;
+}
+
+enum ps_status ps_pipeline_check(struct ps_pipeline *pipeline, FILE *out, struct ps_error *error) {
+    struct session session;
+    PS_TRY(session_open(&session, pipeline, error));
+    enum ps_status status = check_stages(&session, out, error);
+    session_close(&session);
+    return status;
+}
+
+/* ---- plan ---- */
+
+static enum ps_status plan_stage(const struct session *session, const struct ps_stage *stage,
+                                 struct ps_stage_plan *plan, struct ps_error *error) {
+    struct ps_pipeline *pipeline = session->pipeline;
+    *plan = (struct ps_stage_plan){.up_to_date = ps_stage_is_done(stage),
+                                   .seconds = NAN,
+                                   .memory = PS_UNSET_INTEGER,
+                                   .disk = PS_UNSET_INTEGER,
+                                   .tokens = PS_UNSET_INTEGER,
+                                   .money = NAN};
+    if (!plan->up_to_date) {
+        char changes[160];
+        PS_TRY(ps_stage_changes(pipeline, stage, changes, sizeof changes, error));
+        if (ps_directory_exists(stage->directory))
+            snprintf(plan->why, sizeof plan->why, "begun, not finished");
+        else if (changes[0])
+            snprintf(plan->why, sizeof plan->why, "changed: %s", changes);
+        else
+            snprintf(plan->why, sizeof plan->why, "not run yet");
+    }
+    if (!stage->kind->plan) return PS_OK;
+    struct ps_arena arena;
+    struct ps_stage_context context = context_of(session, stage, &arena);
+    enum ps_status status = stage->kind->plan(&context, plan, error);
+    ps_arena_release(&arena);
+    return named(stage, status, error);
+}
+
+enum ps_status ps_pipeline_plan(struct ps_pipeline *pipeline, struct ps_stage_plan *plans,
+                                struct ps_error *error) {
+    struct session session;
+    PS_TRY(session_open(&session, pipeline, error));
+    enum ps_status status = PS_OK;
+    for (size_t i = 0; status == PS_OK && i < pipeline->stage_count; i++)
+        status = plan_stage(&session, &pipeline->stages[i], &plans[i], error);
+    session_close(&session);
+    return status;
+}
+
+/* ---- run ---- */
+
+static enum ps_status run_stage(const struct session *session, const struct ps_stage *stage,
+                                struct ps_error *error) {
+    struct ps_pipeline *pipeline = session->pipeline;
+    struct ps_arena arena;
+    struct ps_stage_context context = context_of(session, stage, &arena);
+    struct ps_progress progress = {.observe = ps_run_observe,
+                                   .observer = (void *)pipeline->run_directory};
+    struct ps_metrics metrics;
+    double started = ps_seconds();
+    enum ps_status status = ps_stage_begin(pipeline, stage, error);
+    if (status == PS_OK) status = ps_metrics_open(&metrics, pipeline, stage, error);
+    if (status == PS_OK) {
+        context.progress = &progress;
+        context.metrics = &metrics;
+        status = stage->kind->run(&context, error);
+        ps_progress_end(&progress);
+        ps_metrics_close(&metrics);
+    }
+    ps_arena_release(&arena);
+    if (status == PS_OK) status = ps_stage_finish(pipeline, stage, ps_seconds() - started, error);
+    if (status == PS_FULL && error)
+        ps_error_prefix(error, "nothing is lost; make room and run the same command again");
+    return named(stage, status, error);
+}
+
+static enum ps_status stage_index(const struct ps_pipeline *pipeline, const char *flag,
+                                  const char *id, size_t *index, struct ps_error *error) {
+    const struct ps_stage *stage = ps_pipeline_stage(pipeline, id);
+    if (stage) {
+        *index = (size_t)(stage - pipeline->stages);
+        return PS_OK;
+    }
+    const char *names[64];
+    size_t count = 0;
+    for (; count < pipeline->stage_count && count < 64; count++)
+        names[count] = pipeline->stages[count].id;
+    const char *nearest = ps_nearest(id, names, count);
+    return ps_error_set(error, PS_ARGUMENT, "%s %s: %s has no such stage%s%s%s", flag, id,
+                        pipeline->path, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                        nearest ? "'?" : "");
+}
+
+static enum ps_status check_inputs(const struct session *session, const struct ps_stage *stage,
+                                   struct ps_error *error) {
+    for (size_t i = 0; i < stage->input_count; i++) {
+        const struct ps_stage *input = stage->inputs[i];
+        PS_FAIL_IF(!ps_stage_is_done(input), error, PS_ARGUMENT,
+                   "%s needs the stage '%s', which is not done; run without --from and --only",
+                   stage->id, input->id);
+    }
+    (void)session;
+    return PS_OK;
+}
+
+static enum ps_status run_stages(const struct session *session, size_t first, size_t last,
+                                 struct ps_error *error) {
+    struct ps_pipeline *pipeline = session->pipeline;
+    size_t run = 0;
+    for (size_t i = first; i <= last; i++) {
+        const struct ps_stage *stage = &pipeline->stages[i];
+        struct ps_stage_plan plan;
+        PS_TRY(ps_stop_check(error));
+        PS_TRY(plan_stage(session, stage, &plan, error));
+        if (plan.up_to_date && ps_stage_is_done(stage)) {
+            ps_log_note("%s: up to date", stage->id);
+            continue;
+        }
+        PS_TRY(check_inputs(session, stage, error));
+        ps_log_note("%s: %s", stage->id, plan.why[0] ? plan.why : "to do");
+        PS_TRY(run_stage(session, stage, error));
+        run++;
+    }
+    if (run == 0) ps_log_note("everything is up to date in %s", pipeline->run_directory);
+    return PS_OK;
+}
+
+enum ps_status ps_pipeline_run(struct ps_pipeline *pipeline, const struct ps_run_options *options,
+                               struct ps_error *error) {
+    size_t first = 0, last = pipeline->stage_count - 1;
+    struct session session = {0};
+    struct ps_run_lock lock = {-1};
+    enum ps_status status = PS_OK;
+    if (options->from) PS_TRY(stage_index(pipeline, "--from", options->from, &first, error));
+    if (options->only) {
+        PS_TRY(stage_index(pipeline, "--only", options->only, &first, error));
+        last = first;
+    }
+    PS_TRY(ps_pipeline_fingerprint(pipeline, error));
+    PS_TRY_DONE(session_open(&session, pipeline, error));
+    PS_TRY_DONE(ps_run_lock(pipeline, &lock, error));
+    PS_TRY_DONE(check_stages(&session, NULL, error));
+    PS_TRY_DONE(ps_run_describe(pipeline, error));
+    PS_TRY_DONE(run_stages(&session, first, last, error));
+done:
+    ps_run_unlock(&lock);
+    session_close(&session);
+    return status;
+}
