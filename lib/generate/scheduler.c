@@ -120,7 +120,7 @@ static enum ps_status fill(struct ps_generator *generator, struct schedule *sche
             struct sequence *sequence = generator->running[i];
             bool ready = prompt_ready(sequence->prompt), added = true;
             bool decodes = ready && unfed(sequence) == 1;
-            if (decodes != (pass == 0)) continue;
+            if (decodes != (pass == 0) || unfed(sequence) == 0) continue; /* 0: had its turn */
             if (schedule->rows == generator->options.rows) return PS_OK;
             if (ready)
                 PS_TRY(add_own(generator, schedule, sequence, &free_pages, &added, error));

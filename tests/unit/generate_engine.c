@@ -1,0 +1,215 @@
+/* The local engine: a reply's bits depend on its request alone. */
+#include "unit.h"
+
+#include "generate/generate.h"
+
+#include <string.h>
+
+static struct ps_error error;
+
+enum { PROMPTS = 3, SAMPLES = 4, REPLIES = PROMPTS * SAMPLES, MAX_TOKENS = 150, POSITIONS = 300 };
+
+struct reply {
+    int32_t tokens[MAX_TOKENS];
+    float log_probabilities[MAX_TOKENS];
+    int64_t count;
+    enum ps_generate_finish finish;
+};
+
+static int32_t prompts[PROMPTS][140];
+static const int64_t prompt_counts[PROMPTS] = {1, 17, 140};
+
+static void open_generator(struct ps_compute **compute, struct ps_model_files **files,
+                           struct ps_generator **generator, int64_t sequences, int64_t rows,
+                           int64_t cache_bytes) {
+    assert_ok(ps_compute_open("reference", 1, compute, &error));
+    assert_ok(ps_model_files_open(files, PS_SOURCE_DIR "/tests/golden/models/qwen3_moe", &error));
+    struct ps_generator_options options = {.format = PS_WEIGHT_F32,
+                                           .sequences = sequences,
+                                           .rows = rows,
+                                           .positions = POSITIONS,
+                                           .cache_bytes = cache_bytes};
+    assert_ok(ps_generator_open(*compute, *files, &options, generator, &error));
+}
+
+static void close_generator(struct ps_compute *compute, struct ps_model_files *files,
+                            struct ps_generator *generator) {
+    ps_generator_close(generator);
+    ps_model_files_close(files);
+    ps_compute_close(compute);
+}
+
+static enum ps_status keep(void *context, const struct ps_generate_reply *reply,
+                           struct ps_error *failure) {
+    struct reply *kept = reply->user;
+    (void)context, (void)failure;
+    memcpy(kept->tokens, reply->tokens, (size_t)reply->count * sizeof *reply->tokens);
+    memcpy(kept->log_probabilities, reply->log_probabilities,
+           (size_t)reply->count * sizeof *reply->log_probabilities);
+    kept->count = reply->count;
+    kept->finish = reply->finish;
+    return PS_OK;
+}
+
+/* begun: what there is of each reply already, or NULL. */
+static void submit(struct ps_generator *generator, struct reply *replies,
+                   const struct reply *begun) {
+    for (int p = 0; p < PROMPTS; p++) {
+        struct ps_generate_request requests[SAMPLES];
+        size_t count = 0;
+        for (int s = 0; s < SAMPLES; s++) {
+            int i = p * SAMPLES + s;
+            const struct reply *start = begun ? &begun[i] : NULL;
+            if (start && start->finish) {
+                replies[i] = *start;
+                continue;
+            }
+            requests[count++] = (struct ps_generate_request){
+                .sampling = {.temperature = s == 0 ? 0 : 1,
+                             .top_p = s == 1 ? 0.9f : 1,
+                             .top_k = s == 2 ? 20 : 0},
+                .key = 77 + (uint64_t)i,
+                .max_tokens = MAX_TOKENS,
+                .tokens = start ? start->tokens : NULL,
+                .log_probabilities = start ? start->log_probabilities : NULL,
+                .count = start ? start->count : 0,
+                .user = &replies[i]};
+        }
+        assert_ok(
+            ps_generator_submit(generator, prompts[p], prompt_counts[p], requests, count, &error));
+    }
+}
+
+static struct ps_generate_rates run_all(struct reply *replies, int64_t sequences, int64_t rows,
+                                        int64_t cache_bytes) {
+    struct ps_compute *compute;
+    struct ps_model_files *files;
+    struct ps_generator *generator;
+    memset(replies, 0, REPLIES * sizeof *replies);
+    open_generator(&compute, &files, &generator, sequences, rows, cache_bytes);
+    submit(generator, replies, NULL);
+    while (ps_generator_pending(generator))
+        assert_ok(ps_generator_step(generator, keep, NULL, &error));
+    struct ps_generate_rates rates = ps_generator_rates(generator);
+    close_generator(compute, files, generator);
+    return rates;
+}
+
+static struct reply expected[REPLIES];
+
+static int set_up(void **state) {
+    (void)state;
+    for (int p = 0; p < PROMPTS; p++)
+        for (int i = 0; i < prompt_counts[p]; i++) prompts[p][i] = (i * 7 + p * 13 + 5) % 67;
+    run_all(expected, 1, 1, 0);
+    return 0;
+}
+
+static void assert_expected(const struct reply *replies) {
+    for (int i = 0; i < REPLIES; i++) {
+        size_t n = (size_t)expected[i].count;
+        assert_int_equal(replies[i].count, expected[i].count);
+        assert_int_equal(replies[i].finish, expected[i].finish);
+        assert_memory_equal(replies[i].tokens, expected[i].tokens, n * sizeof(int32_t));
+        assert_memory_equal(replies[i].log_probabilities, expected[i].log_probabilities,
+                            n * sizeof(float));
+    }
+}
+
+static void replies_end_as_they_should(void **state) {
+    (void)state;
+    int stopped = 0, distinct = 0;
+    for (int i = 0; i < REPLIES; i++) {
+        const struct reply *reply = &expected[i];
+        int32_t last = reply->tokens[reply->count - 1];
+        for (int64_t t = 0; t + 1 < reply->count; t++)
+            assert_true(reply->tokens[t] != 2 && reply->tokens[t] != 3);
+        if (reply->finish == PS_GENERATE_STOP)
+            assert_true(last == 2 || last == 3);
+        else
+            assert_int_equal(reply->count, MAX_TOKENS);
+        stopped += reply->finish == PS_GENERATE_STOP;
+        distinct += i > 0 && memcmp(reply->tokens, expected[i - 1].tokens, 8) != 0;
+        for (int64_t t = 0; t < reply->count; t++) assert_true(reply->log_probabilities[t] <= 0);
+    }
+    assert_in_range(stopped, 1, REPLIES);
+    assert_in_range(distinct, REPLIES / 2, REPLIES);
+}
+
+static void batch_does_not_matter(void **state) {
+    (void)state;
+    static struct reply replies[REPLIES];
+    run_all(replies, 5, 23, 0);
+    assert_expected(replies);
+    run_all(replies, REPLIES, 1000, 0);
+    assert_expected(replies);
+}
+
+static void short_cache_does_not_matter(void **state) {
+    (void)state;
+    static struct reply replies[REPLIES];
+    /* Pages of the golden model: 3 layers, 2 heads of 8, key and value, 128 positions, float. */
+    int64_t page = 3 * 2 * 8 * 2 * PS_PAGE_POSITIONS * 4;
+    int64_t preempted = 0;
+    for (int pages = 4; pages < 12; pages++) {
+        preempted += run_all(replies, 8, 64, pages * page).preempted;
+        assert_expected(replies);
+    }
+    assert_true(preempted > 0);
+}
+
+static void interrupted_goes_on(void **state) {
+    (void)state;
+    static struct reply begun[REPLIES], replies[REPLIES];
+    for (int steps = 1; steps < 200; steps = steps * 3 + 5) {
+        struct ps_compute *compute;
+        struct ps_model_files *files;
+        struct ps_generator *generator;
+        memset(begun, 0, sizeof begun);
+        open_generator(&compute, &files, &generator, 6, 40, 0);
+        submit(generator, begun, NULL);
+        for (int i = 0; i < steps; i++) assert_ok(ps_generator_step(generator, keep, NULL, &error));
+        assert_ok(ps_generator_visit(generator, keep, NULL, &error));
+        close_generator(compute, files, generator);
+
+        memset(replies, 0, sizeof replies);
+        open_generator(&compute, &files, &generator, 4, 30, 0);
+        submit(generator, replies, begun);
+        while (ps_generator_pending(generator))
+            assert_ok(ps_generator_step(generator, keep, NULL, &error));
+        close_generator(compute, files, generator);
+        assert_expected(replies);
+    }
+}
+
+static void refuses_what_cannot_be(void **state) {
+    (void)state;
+    struct ps_compute *compute;
+    struct ps_model_files *files;
+    struct ps_generator *generator;
+    struct ps_generate_request request = {.sampling = {.top_p = 1}, .max_tokens = 10};
+    int32_t longest[POSITIONS] = {0}, unknown = 67;
+    open_generator(&compute, &files, &generator, 2, 8, 0);
+    assert_fails(ps_generator_submit(generator, longest, POSITIONS, &request, 1, &error),
+                 PS_ARGUMENT, "no room for a reply");
+    assert_fails(ps_generator_submit(generator, longest, 0, &request, 1, &error), PS_ARGUMENT,
+                 "without tokens");
+    assert_fails(ps_generator_submit(generator, &unknown, 1, &request, 1, &error), PS_ARGUMENT,
+                 "token 67");
+    close_generator(compute, files, generator);
+    open_generator(&compute, &files, &generator, 2, 8, 3 * 3 * 2 * 8 * 2 * PS_PAGE_POSITIONS * 4);
+    request.max_tokens = 150;
+    assert_fails(ps_generator_submit(generator, longest, 140, &request, 1, &error), PS_LIMIT,
+                 "KV cache");
+    assert_int_equal(ps_generator_pending(generator), 0);
+    close_generator(compute, files, generator);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replies_end_as_they_should),  cmocka_unit_test(batch_does_not_matter),
+        cmocka_unit_test(short_cache_does_not_matter), cmocka_unit_test(interrupted_goes_on),
+        cmocka_unit_test(refuses_what_cannot_be),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
