@@ -269,6 +269,19 @@ enum ps_status ps_dataset_get(struct ps_dataset_catalog *catalog, const char *na
     return PS_OK;
 }
 
+static enum ps_status list_split(struct ps_dataset_catalog *catalog,
+                                 const struct ps_dataset_manifest *manifest,
+                                 const struct ps_dataset_split *split,
+                                 struct ps_dataset_listing *entry, struct ps_error *error) {
+    PS_TRY(ps_dataset_manifest_source(manifest, split, &catalog->arena, &entry->source,
+                                      &entry->present, error));
+    entry->name = manifest->split_count == 1
+                      ? manifest->name
+                      : ps_arena_format(&catalog->arena, "%s/%s", manifest->name, split->name);
+    PS_FAIL_IF_NULL(entry->name, error);
+    return PS_OK;
+}
+
 enum ps_status ps_dataset_list(struct ps_dataset_catalog *catalog,
                                const struct ps_dataset_listing **listings, size_t *count,
                                struct ps_error *error) {
@@ -278,19 +291,22 @@ enum ps_status ps_dataset_list(struct ps_dataset_catalog *catalog,
     struct ps_dataset_listing *list = ps_arena_array(&catalog->arena, total + 1, sizeof *list);
     PS_FAIL_IF_NULL(list, error);
     *count = 0;
-    for (size_t i = 0; i < catalog->manifest_count; i++) {
-        const struct ps_dataset_manifest *manifest = &catalog->manifests[i];
-        for (size_t s = 0; s < manifest->split_count; s++) {
-            struct ps_dataset_listing *entry = &list[(*count)++];
-            PS_TRY(ps_dataset_manifest_source(manifest, &manifest->splits[s], &catalog->arena,
-                                              &entry->source, &entry->present, error));
-            entry->name = manifest->split_count == 1
-                              ? manifest->name
-                              : ps_arena_format(&catalog->arena, "%s/%s", manifest->name,
-                                                manifest->splits[s].name);
-            PS_FAIL_IF_NULL(entry->name, error);
-        }
-    }
+    for (size_t i = 0; i < catalog->manifest_count; i++)
+        for (size_t s = 0; s < catalog->manifests[i].split_count; s++)
+            PS_TRY(list_split(catalog, &catalog->manifests[i], &catalog->manifests[i].splits[s],
+                              &list[(*count)++], error));
     *listings = list;
     return PS_OK;
+}
+
+enum ps_status ps_dataset_find(struct ps_dataset_catalog *catalog, const char *name,
+                               const struct ps_dataset_listing **listing, struct ps_error *error) {
+    const struct ps_dataset_manifest *manifest;
+    const struct ps_dataset_split *split;
+    PS_TRY(ps_dataset_find_shipped(catalog, name, &manifest, &split, error));
+    if (!split) return unknown(catalog, name, error);
+    struct ps_dataset_listing *entry = ps_arena_alloc(&catalog->arena, sizeof *entry);
+    PS_FAIL_IF_NULL(entry, error);
+    *listing = entry;
+    return list_split(catalog, manifest, split, entry, error);
 }

@@ -126,6 +126,10 @@ enum ps_status ps_dataset_list(struct ps_dataset_catalog *catalog,
                                const struct ps_dataset_listing **listings, size_t *count,
                                struct ps_error *error);
 
+/* One of them by name; PS_NOT_FOUND with a suggestion. */
+enum ps_status ps_dataset_find(struct ps_dataset_catalog *catalog, const char *name,
+                               const struct ps_dataset_listing **listing, struct ps_error *error);
+
 /* The generator `arith`, without a catalog: row number `index` of a set ("train", "one-step",
  * "chains", "teacher-train", "dev", "test", "longer"). Depends on (set, seed, index) alone. Strings
  * live in the arena; row->source is NULL; row->subject is the row's skeleton. Two indices can give

@@ -2,7 +2,14 @@
 /* One declaration for each file of this folder. */
 #include "pipelines/commands/command.h"
 
+struct ps_dataset_source;
+
+/* Members of an open object that describe where a data set's rows come from. */
+void ps_dataset_write_source(struct ps_json_writer *writer, const struct ps_dataset_source *source);
+
 extern const struct ps_command ps_command_check;
+extern const struct ps_command ps_command_dataset_list;
+extern const struct ps_command ps_command_dataset_show;
 extern const struct ps_command ps_command_docs;
 extern const struct ps_command ps_command_grade_pair;
 extern const struct ps_command ps_command_model_info;

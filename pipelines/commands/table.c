@@ -13,6 +13,8 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_model_init,
     &ps_command_model_score,
     &ps_command_grade_pair,
+    &ps_command_dataset_list,
+    &ps_command_dataset_show,
     &ps_command_docs,
     NULL,
 };
@@ -23,7 +25,6 @@ const char *const ps_commands_not_built[] = {
     /* clang-format off */
     "ask",
     "bench",
-    "dataset",
     "doctor",
     "evaluate",
     "fetch",
