@@ -227,24 +227,34 @@ static bool content(const char *text, size_t at, struct span in, struct span *fo
     }
 }
 
+static bool line_start(const char *text, size_t at, size_t begin) {
+    while (at > begin && (text[at - 1] == ' ' || text[at - 1] == '*')) at--;
+    return at == begin || text[at - 1] == '\n';
+}
+
+/* "### Answer" or "**Final answer**" alone in a line: [at, end) is what follows the word. */
+static bool is_heading(const char *text, size_t begin, size_t at, size_t end) {
+    size_t start = at;
+    while (start > begin && text[start - 1] != '\n' && at - start < 40) start--;
+    if (start == at || (text[start] != '#' && text[start] != '*')) return false;
+    while (at < end && strchr(" *_\r", text[at])) at++;
+    return at == end;
+}
+
 /* Behind the word "answer": where what it is begins, or 0. At most 60 bytes of the same sentence
  * stand between ("the answer to the first part is"). */
-static size_t behind_answer(const char *text, size_t at, size_t end) {
+static size_t behind_answer(const char *text, size_t begin, size_t at, size_t end) {
     size_t limit = end - at > 60 ? at + 60 : end;
     for (size_t i = at; i < limit; i++) {
         char c = text[i];
         if (c == ':' || c == '=') return i + 1;
-        if (strchr(".?!\n;\"", c)) return 0;
+        if (c == '\n') return is_heading(text, begin, at, i) ? i : 0;
+        if (strchr(".?!;\"", c)) return 0;
         bool boundary = i == at || !letter(text[i - 1]);
         if (boundary && starts(text, i, end, "is") && (i + 2 == end || !letter(text[i + 2])))
             return i + 2;
     }
     return 0;
-}
-
-static bool line_start(const char *text, size_t at, size_t begin) {
-    while (at > begin && (text[at - 1] == ' ' || text[at - 1] == '*')) at--;
-    return at == begin || text[at - 1] == '\n';
 }
 
 static bool reads_as_number(const char *text, struct span span, struct reader *reader) {
@@ -289,7 +299,7 @@ static enum ps_grade_rule last_line(const char *text, struct span in, struct rea
             line_start(text, i, in.begin))
             at = i + 2;
         if (starts(text, i, in.end, "answer") && (i + 6 == in.end || !letter(text[i + 6])))
-            at = behind_answer(text, i + 6, in.end);
+            at = behind_answer(text, in.begin, i + 6, in.end);
         if (at && content(text, at, in, &span)) {
             *found = span;
             rule = PS_GRADE_RULE_ANSWER_LINE;
