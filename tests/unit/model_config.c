@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "model/model.h"
+#include "tensor/safetensors.h"
 
 #include <math.h>
 #include <omp.h>
@@ -251,6 +252,61 @@ static void random_models_read_back(void **state) {
     assert_fails(ps_model_files_open(&files, in_folder("m"), &error), PS_FORMAT, "is missing");
 }
 
+/* The same weights with all experts of a layer in one tensor, gate and up stacked. */
+static void packed_experts_are_found(void **state) {
+    (void)state;
+    struct ps_model_config *config = open_text(SPARSE "}");
+    struct ps_parameters *all;
+    struct ps_safetensors_tensor tensors[64];
+    size_t count = 0;
+    char names[4][64];
+    assert_ok(ps_parameters_create(&all, config, &error));
+    float *values = malloc(all->total * sizeof *values);
+    float *back = malloc(all->total * sizeof *back);
+    for (uint64_t i = 0; i < all->total; i++) values[i] = (float)i;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct ps_parameter *item = &all->items[i];
+        if (item->expert < 0)
+            tensors[count++] =
+                (struct ps_safetensors_tensor){.name = item->name, .shape = item->shape};
+    }
+    for (int i = 0; i < 4; i++) { /* layers 0 and 2: gate and up, then down */
+        snprintf(names[i], sizeof names[i], "model.layers.%d.mlp.experts.%s", i / 2 * 2,
+                 i % 2 ? "down_proj" : "gate_up_proj");
+        struct ps_shape shape = {3, {5, i % 2 ? 24 : 32, i % 2 ? 16 : 24}};
+        tensors[count++] = (struct ps_safetensors_tensor){.name = names[i], .shape = shape};
+    }
+    struct ps_safetensors_writer *writer;
+    assert_ok(ps_model_config_write(config, in_folder("p"), PS_DTYPE_F32, &error));
+    assert_ok(ps_safetensors_writer_begin(&writer, in_folder("p/model.safetensors"), tensors, count,
+                                          &error));
+    for (size_t i = 0; i < all->count; i++) {
+        const struct ps_parameter *item = &all->items[i];
+        if (item->expert < 0)
+            assert_ok(ps_safetensors_writer_write(writer, values + item->offset, 4 * item->count,
+                                                  &error));
+    }
+    for (int i = 0; i < 4; i++)
+        for (size_t j = 0; j < all->count; j++) {
+            const struct ps_parameter *item = &all->items[j];
+            if (item->expert < 0 || item->layer != i / 2 * 2 ||
+                (item->role == PS_PARAMETER_EXPERT_DOWN) != i % 2)
+                continue;
+            assert_ok(ps_safetensors_writer_write(writer, values + item->offset, 4 * item->count,
+                                                  &error));
+        }
+    assert_ok(ps_safetensors_writer_commit(writer, &error));
+    struct ps_model_files *files;
+    assert_ok(ps_model_files_open(&files, in_folder("p"), &error));
+    assert_ok(ps_model_files_read(files, back, &error));
+    assert_memory_equal(values, back, all->total * sizeof *values);
+    ps_model_files_close(files);
+    free(values);
+    free(back);
+    ps_parameters_release(all);
+    ps_model_config_close(config);
+}
+
 static void unknown_keys_are_kept(void **state) {
     (void)state;
     struct ps_model_config *config;
@@ -283,6 +339,7 @@ int main(void) {
         cmocka_unit_test(frequencies_agree),
         cmocka_unit_test(elementary_functions_are_close),
         cmocka_unit_test(random_models_read_back),
+        cmocka_unit_test(packed_experts_are_found),
         cmocka_unit_test(unknown_keys_are_kept),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
