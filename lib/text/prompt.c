@@ -117,13 +117,6 @@ enum ps_status ps_prompt_check(const struct ps_prompt *prompt, const char *const
 
 /* ---- the conversation ---- */
 
-static struct ps_message *add_message(struct ps_conversation *conversation, const char *role) {
-    struct ps_message *message = &conversation->messages[conversation->count++];
-    message->role = role;
-    ps_marked_text_init(&message->content);
-    return message;
-}
-
 static enum ps_status build(const struct ps_prompt *prompt, const struct ps_row *row,
                             const struct ps_row *shots, size_t shot_count,
                             struct ps_conversation *conversation, struct ps_error *error) {
@@ -132,18 +125,19 @@ static enum ps_status build(const struct ps_prompt *prompt, const struct ps_row 
     conversation->messages = ps_calloc(2 * shot_count + 2, sizeof *conversation->messages);
     PS_FAIL_IF_NULL(conversation->messages, error);
     if (prompt->system) {
-        struct ps_message *message = add_message(conversation, "system");
+        struct ps_message *message = ps_conversation_add(conversation, "system");
         PS_TRY(ps_marked_text_append(&message->content, prompt->system, strlen(prompt->system),
                                      false, error));
     }
     for (size_t i = 0; i < shot_count; i++) {
         const char *answer = find_field(&shots[i], "answer", strlen("answer"));
         PS_FAIL_IF(!answer, error, PS_ARGUMENT, "shot %zu has no field 'answer'", i + 1);
-        PS_TRY(fill(prompt->user, &shots[i], &add_message(conversation, "user")->content, error));
-        PS_TRY(ps_marked_text_append(&add_message(conversation, "assistant")->content, answer,
-                                     strlen(answer), true, error));
+        PS_TRY(fill(prompt->user, &shots[i], &ps_conversation_add(conversation, "user")->content,
+                    error));
+        PS_TRY(ps_marked_text_append(&ps_conversation_add(conversation, "assistant")->content,
+                                     answer, strlen(answer), true, error));
     }
-    return fill(prompt->user, row, &add_message(conversation, "user")->content, error);
+    return fill(prompt->user, row, &ps_conversation_add(conversation, "user")->content, error);
 }
 
 static enum ps_status write_conversation(const struct ps_prompt *prompt,
@@ -182,23 +176,6 @@ static enum ps_status write_conversation(const struct ps_prompt *prompt,
 
 /* ---- rendering ---- */
 
-/* Where the last occurrence of a tag begins, or -1. */
-static ptrdiff_t last_tag(const char *text, const char *tag) {
-    const char *last = NULL;
-    for (const char *found = text; (found = strstr(found, tag)); found++) last = found;
-    return last ? last - text : -1;
-}
-
-/* The prefill decides if it has a tag; else the template's own end does. */
-static bool is_thinking_opened(const char *rendered, size_t size, const char *prefill) {
-    static const char tag[] = "<think>";
-    ptrdiff_t opened = prefill ? last_tag(prefill, tag) : -1;
-    ptrdiff_t closed = prefill ? last_tag(prefill, "</think>") : -1;
-    if (opened >= 0 || closed >= 0) return opened > closed;
-    while (size > 0 && strchr(" \t\r\n", rendered[size - 1])) size--;
-    return size >= strlen(tag) && memcmp(rendered + size - strlen(tag), tag, strlen(tag)) == 0;
-}
-
 enum ps_status ps_prompt_render(const struct ps_prompt *prompt, const struct ps_row *row,
                                 const struct ps_row *shots, size_t shot_count,
                                 struct ps_rendered_prompt *rendered, struct ps_error *error) {
@@ -211,16 +188,9 @@ enum ps_status ps_prompt_render(const struct ps_prompt *prompt, const struct ps_
     PS_TRY_DONE(ps_template_find(prompt->template, &template, error));
     PS_TRY_DONE(build(prompt, row, shots, shot_count, &conversation, error));
     PS_TRY_DONE(write_conversation(prompt, &conversation, &rendered->conversation, error));
-    PS_TRY_DONE(template->render(&conversation, &rendered->text, error));
-    const char *text = rendered->text.text.data ? rendered->text.text.data : "";
-    rendered->thinking_opened = is_thinking_opened(text, rendered->text.text.size, prompt->prefill);
-    if (prompt->prefill)
-        PS_TRY_DONE(ps_marked_text_append(&rendered->text, prompt->prefill, strlen(prompt->prefill),
-                                          false, error));
+    status = ps_conversation_text(&conversation, template, prompt->prefill, rendered, error);
 done:
-    for (size_t i = 0; i < conversation.count; i++)
-        ps_marked_text_release(&conversation.messages[i].content);
-    ps_free(conversation.messages);
+    ps_conversation_release(&conversation);
     return status;
 }
 

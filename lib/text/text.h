@@ -169,6 +169,13 @@ enum ps_status ps_prompt_encode(const struct ps_prompt *prompt,
                                 const struct ps_tokenizer *tokenizer, struct ps_token_ids *ids,
                                 struct ps_error *error);
 
+/* The ids of a conversation as a store keeps it (struct ps_rendered_prompt.conversation), through
+ * its own template or, unless that is NULL, another: what a student sees of a teacher's prompt. */
+enum ps_status ps_conversation_encode(const char *json, const char *template,
+                                      const struct ps_tokenizer *tokenizer,
+                                      struct ps_token_ids *ids, bool *thinking_opened,
+                                      struct ps_error *error);
+
 /* Only the checks: a known template, well-formed placeholders, each of them among these names. */
 enum ps_status ps_prompt_check(const struct ps_prompt *prompt, const char *const *field_names,
                                size_t field_count, struct ps_error *error);

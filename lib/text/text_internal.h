@@ -187,6 +187,9 @@ struct ps_conversation {
     size_t count;
     enum ps_thinking thinking;
 };
+/* There must be room in `messages`. The role is borrowed. */
+struct ps_message *ps_conversation_add(struct ps_conversation *conversation, const char *role);
+void ps_conversation_release(struct ps_conversation *conversation);
 
 /* A chat template: from a conversation to text up to where the reply begins, with the generation
  * prompt. */
@@ -199,5 +202,9 @@ struct ps_template {
 /* NULL is the default one. PS_UNSUPPORTED names what there is. */
 enum ps_status ps_template_find(const char *name, const struct ps_template **found,
                                 struct ps_error *error);
+/* Appends the rendered conversation and the prefill to rendered->text and sets thinking_opened. */
+enum ps_status ps_conversation_text(const struct ps_conversation *conversation,
+                                    const struct ps_template *template, const char *prefill,
+                                    struct ps_rendered_prompt *rendered, struct ps_error *error);
 enum ps_status ps_marked_text_append_all(struct ps_marked_text *text,
                                          const struct ps_marked_text *more, struct ps_error *error);
