@@ -1,0 +1,18 @@
+#pragma once
+/* What `potstill doctor` and `bench` tell about the cpu backend. */
+
+#include "base/status.h"
+
+#include <stdbool.h>
+
+struct ps_cpu_choice {
+    const char *family; /* "avx512bf16", "avx512", "avx2", "plain" */
+    bool forced;        /* by $POTSTILL_CPU */
+    /* Where the processor has the BF16 dot instruction and nothing is forced: the measured rates of
+     * a small product in GFLOP/s, and whether the instruction gives the bits that are asked for. */
+    double bf16_rate, fma_rate;
+    bool bf16_exact;
+};
+
+/* Which kernel family runs here, and why. */
+enum ps_status ps_cpu_choose(struct ps_cpu_choice *choice, struct ps_error *error);
