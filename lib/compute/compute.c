@@ -2,6 +2,7 @@
 
 #include "compute/compute.h"
 
+#include "compute/cpu/cpu_internal.h"
 #include "compute/reference/reference_internal.h"
 
 #include <string.h>
@@ -11,6 +12,7 @@ static const struct {
     const char *name;
     enum ps_status (*open)(int threads, struct ps_compute **compute, struct ps_error *error);
 } backends[] = {
+    {"cpu", ps_cpu_open},
     {"reference", ps_reference_open},
 };
 
