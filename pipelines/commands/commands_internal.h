@@ -19,3 +19,6 @@ extern const struct ps_command ps_command_new;
 extern const struct ps_command ps_command_plan;
 extern const struct ps_command ps_command_run;
 extern const struct ps_command ps_command_status;
+extern const struct ps_command ps_command_text_decode;
+extern const struct ps_command ps_command_text_encode;
+extern const struct ps_command ps_command_text_train;

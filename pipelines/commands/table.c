@@ -15,6 +15,9 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_grade_pair,
     &ps_command_dataset_list,
     &ps_command_dataset_show,
+    &ps_command_text_encode,
+    &ps_command_text_decode,
+    &ps_command_text_train,
     &ps_command_docs,
     NULL,
 };
@@ -33,7 +36,7 @@ const char *const ps_commands_not_built[] = {
     "report",
     "sample",
     "select",
-    "text",
+    "text render",
     "traces",
     "train",
     NULL,
