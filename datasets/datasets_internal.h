@@ -130,3 +130,8 @@ enum ps_status ps_dataset_decontaminate(struct ps_dataset_rows *rows,
 /* Keeps the first row of each question; *removed grows by the number of the others. */
 enum ps_status ps_dataset_deduplicate(struct ps_dataset_rows *rows, size_t *removed,
                                       struct ps_error *error);
+
+/* ---- note.c ---- */
+
+/* Notes the checksum of a shipped set's file, or warns on stderr when another one was noted. */
+void ps_dataset_note_checksum(const struct ps_dataset_source *source, struct ps_arena *arena);

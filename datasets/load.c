@@ -55,8 +55,10 @@ static enum ps_status load_shipped(struct ps_dataset_catalog *catalog, struct ps
         "set POTSTILL_DATA to the folder that has %s",
         source->dataset, source->split, source->path, source->origin ? source->origin : "its owner",
         node->split->file);
-    return ps_dataset_read_file(&node->manifest->fields, &catalog->arena, source, &node->rows,
-                                error);
+    PS_TRY(
+        ps_dataset_read_file(&node->manifest->fields, &catalog->arena, source, &node->rows, error));
+    if (!source->sha256_declared) ps_dataset_note_checksum(source, &catalog->arena);
+    return PS_OK;
 }
 
 static enum ps_status load_file(struct ps_dataset_catalog *catalog, struct ps_dataset_node *node,

@@ -27,7 +27,7 @@ static int make_files(void **state) {
     write_rows(path_a, "a.jsonl", "apple", 100);
     write_rows(path_b, "b.jsonl", "berry", 1000);
     write_rows(path_test, "test.jsonl", "apple", 7);
-    return 0;
+    return setenv("XDG_STATE_HOME", folder, 1);
 }
 
 static int remove_files(void **state) {
@@ -336,6 +336,44 @@ static void real_sets_load(void **state) {
     unsetenv("POTSTILL_DATA");
 }
 
+/* The first use notes a checksum; a changed file is another line of stderr and no failure. */
+static void undeclared_checksums_are_noted(void **state) {
+    (void)state;
+    static const char row[] = "{\"problem\":\"p\",\"answer\":\"1\"}\n";
+    char path[512], notes_path[512], message[1024] = "";
+    struct ps_error error;
+    struct ps_buffer notes;
+    setenv("POTSTILL_DATA", folder, 1);
+    snprintf(path, sizeof path, "%s/math", folder);
+    assert_ok(ps_directory_create(path, &error));
+    snprintf(path, sizeof path, "%s/math/aime24.jsonl", folder);
+    snprintf(notes_path, sizeof notes_path, "%s/potstill/checksums", folder);
+    FILE *captured = tmpfile();
+    int saved = dup(2);
+    for (int i = 0; i < 3; i++) { /* first use, second use, after a change */
+        assert_ok(ps_file_write_atomic(path, row, strlen(row) - (i == 2), &error));
+        struct ps_dataset_catalog *catalog = open_catalog(NULL, 0);
+        if (i > 0) dup2(fileno(captured), 2);
+        const struct ps_dataset *set = get(catalog, "aime24");
+        fflush(stderr);
+        dup2(saved, 2);
+        long size = lseek(fileno(captured), 0, SEEK_END);
+        assert_int_equal(size > 0, i == 2);
+        ps_buffer_init(&notes, 1 << 20);
+        assert_ok(ps_file_read(notes_path, &notes, &error));
+        if (i == 0) assert_non_null(strstr(notes.data, set->sources[0]->sha256));
+        char *line = strstr(notes.data, "aime24.jsonl\n");
+        assert_true(line && !strstr(line + 1, "aime24.jsonl"));
+        ps_buffer_release(&notes);
+        ps_dataset_catalog_close(catalog);
+    }
+    close(saved);
+    assert_true(pread(fileno(captured), message, sizeof message - 1, 0) > 0);
+    assert_non_null(strstr(message, "aime24.jsonl has changed since it was first used"));
+    fclose(captured);
+    unsetenv("POTSTILL_DATA");
+}
+
 static void survives_failing_allocations(void **state) {
     (void)state;
     const struct ps_dataset_part parts[] = {{"a", 1}, {"t", 1}};
@@ -381,6 +419,7 @@ int main(void) {
         cmocka_unit_test(generated_sets_have_no_repeated_questions),
         cmocka_unit_test(lists_the_shipped_sets),
         cmocka_unit_test(real_sets_load),
+        cmocka_unit_test(undeclared_checksums_are_noted),
         cmocka_unit_test(survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
