@@ -167,7 +167,6 @@ static inline void compare_experts(struct compare *c) {
     compare_end(c);
 }
 
-/* limits.vocabulary is the head's V, so a stream of its own is made for it. */
 static inline void compare_loss(struct compare *c) {
     enum ps_dtype type = compare_activation(c);
     int64_t rows = compare_below(c, 4) ? compare_size(c, 40) : 250 + compare_below(c, 100);
@@ -203,19 +202,11 @@ static inline void compare_loss(struct compare *c) {
     struct compare_floats log_p = compare_floats(c, "teacher", rows * k, COMPARE_RANDOM);
     ps_free(ids);
     for (COMPARE_SIDES(s)) {
-        struct ps_error error;
-        struct ps_stream *stream;
-        struct ps_compute_limits limits = compare_limits();
-        limits.vocabulary = vocabulary;
-        assert_ok(c->compute[s]->memory.synchronize(c->stream[s], &error));
-        assert_ok(c->compute[s]->memory.stream_create(c->compute[s], &limits, &stream, &error));
         loss.targets = targets.side[s];
         loss.teacher_ids = teacher.side[s];
         loss.teacher_log_probabilities = log_p.side[s];
-        c->compute[s]->head.loss(stream, w.side[s], x.side[s], &loss, losses.side[s], dx.side[s],
-                                 dw.side[s]);
-        assert_ok(c->compute[s]->memory.synchronize(stream, &error));
-        c->compute[s]->memory.stream_release(stream);
+        c->compute[s]->head.loss(c->stream[s], w.side[s], x.side[s], &loss, losses.side[s],
+                                 dx.side[s], dw.side[s]);
     }
     compare_end(c);
     compare_weight_release(c, w);

@@ -75,7 +75,7 @@ static void loss(struct ps_stream *stream, const struct ps_weight *head, struct 
     struct ps_operation operation = ps_begin(stream);
     const struct ps_linear_operations *linear = &stream->compute->linear;
     enum ps_weight_format format = x.dtype == PS_DTYPE_F32 ? PS_WEIGHT_F32 : PS_WEIGHT_BF16;
-    int64_t chunk = ps_min(CHUNK, x.rows), n = stream->limits.vocabulary;
+    int64_t chunk = ps_min(CHUNK, x.rows), n = ps_weight_description(head)->outputs;
     float *logits = ps_scratch(stream, chunk * n), *softened = ps_scratch(stream, n);
     float *log_q = ps_scratch(stream, loss->k), *q = ps_scratch(stream, loss->k);
     void *rounded = ps_scratch(stream, chunk * n);

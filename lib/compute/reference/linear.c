@@ -11,8 +11,8 @@
 enum { BLOCK_ROWS = 32, GRADIENT_ROWS = 1024 };
 
 struct ps_weight {
+    struct ps_weight_description description; /* the first: reference_internal.h */
     struct ps_compute *compute;
-    struct ps_weight_description description;
     struct ps_matrix values; /* F32, BF16 or F8_E4M3; data NULL: evicted, or nothing loaded yet */
     void *owned;             /* values.data, unless that is mapped */
     float *scales;           /* FP8: [ceil(outputs / 128), ceil(inputs / 128)] */

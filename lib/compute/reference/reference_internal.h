@@ -16,6 +16,12 @@ struct ps_stream {
     size_t scratch_size, scratch_used; /* floats */
 };
 
+/* The struct ps_weight of every backend on a CPU begins with what it is. */
+static inline const struct ps_weight_description *
+ps_weight_description(const struct ps_weight *weight) {
+    return (const struct ps_weight_description *)weight;
+}
+
 enum ps_status ps_reference_stream_init(struct ps_stream *stream, struct ps_compute *compute,
                                         const struct ps_compute_limits *limits,
                                         struct ps_error *error);
