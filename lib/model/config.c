@@ -186,7 +186,12 @@ enum ps_status ps_model_config_write(const struct ps_model_config *config, const
     PS_FAIL_IF_NULL(copy, error);
     const char *key = json_object_get(copy, "dtype") ? "dtype" : "torch_dtype";
     enum ps_status status = PS_OK;
-    if (json_object_set_new(copy, key, json_string(name)) != 0)
+    bool set = json_object_set_new(copy, key, json_string(name)) == 0;
+    /* Some engines choose by it; a hand-written config.json may lack it. */
+    if (!ps_json_get(copy, "architectures"))
+        set = set && json_object_set_new(copy, "architectures",
+                                         json_pack("[s]", config->architecture)) == 0;
+    if (!set)
         status = ps_error_set(error, PS_MEMORY, "out of memory");
     else
         status = write_json(copy, folder, "config.json", error);

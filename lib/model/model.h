@@ -73,7 +73,7 @@ enum ps_status ps_model_config_open(struct ps_model_config **config, const char 
 void ps_model_config_close(struct ps_model_config *config); /* NULL is fine */
 
 /* Writes config.json and generation_config.json as they were read, every key kept, with the
- * weights' type changed to `dtype`. */
+ * weights' type changed to `dtype` and the architecture named if it was not. */
 enum ps_status ps_model_config_write(const struct ps_model_config *config, const char *folder,
                                      enum ps_dtype dtype, struct ps_error *error);
 

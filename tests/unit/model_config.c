@@ -310,7 +310,6 @@ static void packed_experts_are_found(void **state) {
 static void unknown_keys_are_kept(void **state) {
     (void)state;
     struct ps_model_config *config;
-    write_text("k.json", DENSE ",\"torch_dtype\":\"float32\"}");
     write_text("config.json", DENSE ",\"torch_dtype\":\"float32\"}");
     write_text("generation_config.json", "{\"eos_token_id\":[9,8],\"top_k\":20}");
     assert_ok(ps_model_config_open(&config, folder, &error));
@@ -324,6 +323,9 @@ static void unknown_keys_are_kept(void **state) {
     assert_ok(ps_json_object(json, "kept", &kept, &error));
     assert_ok(ps_json_string(json, "torch_dtype", &dtype, &error));
     assert_string_equal(dtype, "bfloat16");
+    const char *architecture =
+        json_string_value(json_array_get(ps_json_get(json, "architectures"), 0));
+    assert_string_equal(architecture, "Qwen3ForCausalLM");
     json_decref(json);
     assert_ok(ps_json_read_file(in_folder("out/generation_config.json"), 1 << 16, &json, &error));
     assert_int_equal(json_integer_value(json_object_get(json, "top_k")), 20);
