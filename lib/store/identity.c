@@ -106,18 +106,31 @@ enum ps_status ps_store_put_item(struct ps_store *store, const struct ps_store_i
     return ps_store_put_end(store, status, error);
 }
 
-enum ps_status ps_store_read_prompt(struct ps_store *store, int64_t prompt, struct ps_arena *arena,
-                                    const char **json, struct ps_error *error) {
+/* The text that a query of one row gives for this id. */
+static enum ps_status read_text(struct ps_store *store, const char *what, const char *query,
+                                int64_t id, struct ps_arena *arena, const char **text,
+                                struct ps_error *error) {
     sqlite3_stmt *statement;
     bool row;
-    PS_TRY(ps_store_prepare(store, &statement, error,
-                            "SELECT conversation FROM prompt WHERE id = ?1", "i", prompt));
+    PS_TRY(ps_store_prepare(store, &statement, error, query, "i", id));
     PS_TRY(ps_store_step(store, statement, &row, error));
-    *json = NULL;
-    const char *text = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    if (text) *json = ps_arena_strndup(arena, text, (size_t)sqlite3_column_bytes(statement, 0));
+    *text = NULL;
+    const char *found = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    if (found) *text = ps_arena_strndup(arena, found, (size_t)sqlite3_column_bytes(statement, 0));
     sqlite3_reset(statement);
-    PS_FAIL_IF(!row, error, PS_NOT_FOUND, "%s: no prompt %lld", store->path, (long long)prompt);
-    PS_FAIL_IF_NULL(*json, error);
+    PS_FAIL_IF(!row, error, PS_NOT_FOUND, "%s: no %s %lld", store->path, what, (long long)id);
+    PS_FAIL_IF_NULL(*text, error);
     return PS_OK;
+}
+
+enum ps_status ps_store_read_prompt(struct ps_store *store, int64_t prompt, struct ps_arena *arena,
+                                    const char **json, struct ps_error *error) {
+    return read_text(store, "prompt", "SELECT conversation FROM prompt WHERE id = ?1", prompt,
+                     arena, json, error);
+}
+
+enum ps_status ps_store_read_source(struct ps_store *store, int64_t source, struct ps_arena *arena,
+                                    const char **json, struct ps_error *error) {
+    return read_text(store, "source", "SELECT identity FROM source WHERE id = ?1", source, arena,
+                     json, error);
 }

@@ -261,6 +261,10 @@ void ps_store_cursor_close(struct ps_store_cursor *cursor);
 enum ps_status ps_store_read_prompt(struct ps_store *store, int64_t prompt, struct ps_arena *arena,
                                     const char **json, struct ps_error *error);
 
+/* Likewise of a source. */
+enum ps_status ps_store_read_source(struct ps_store *store, int64_t source, struct ps_arena *arena,
+                                    const char **json, struct ps_error *error);
+
 struct ps_store_count {
     char name[24];
     int64_t count;
