@@ -10,7 +10,7 @@ enum {
     PS_STORE_APPLICATION_ID = 0x706F7473, /* "pots" */
     PS_STORE_FORMAT = 1,                  /* user_version */
     PS_STORE_STATEMENTS = 64,
-    PS_STORE_LEVEL = 9,      /* zstd level of bodies as they come in */
+    PS_STORE_LEVEL = 5,      /* zstd level of bodies as they come in */
     PS_STORE_COMMIT_MS = 50, /* the oldest put waits no longer for its commit */
     PS_STORE_CHECKSUM = 16,  /* bytes of the digest kept beside a trace */
 };
