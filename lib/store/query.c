@@ -112,7 +112,8 @@ enum ps_status ps_store_query(struct ps_store *store, const struct ps_store_filt
         "t.id, t.prompt, t.source, t.sampler, t.sample, p.hash, s.hash, m.hash, s.name, i.dataset, "
         "i.split, i.gold, i.extra, i.id, i.row, v.verdict, v.extracted, "
         "t.finish_reason = 'length', t.prompt_tokens, t.output_tokens, t.max_tokens, t.time, "
-        "t.duration, t.reasoning_bytes, t.content_bytes",
+        "t.duration, t.reasoning_bytes, t.content_bytes, "
+        "EXISTS (SELECT 1 FROM item k WHERE k.prompt = t.prompt AND k.split = 'test')",
         filter, " ORDER BY p.hash, s.hash, m.hash, t.sample", &cursor->statement, error);
     if (status == PS_OK)
         *result = cursor;
@@ -158,6 +159,7 @@ enum ps_status ps_store_next(struct ps_store_cursor *cursor, struct ps_store_row
         .duration = sqlite3_column_int64(s, 22),
         .reasoning_size = sqlite3_column_int64(s, 23),
         .content_size = sqlite3_column_int64(s, 24),
+        .in_test = sqlite3_column_int(s, 25),
     };
     bool whole = copy_hash(s, 5, &row->prompt_hash) && copy_hash(s, 6, &row->source_hash) &&
                  copy_hash(s, 7, &row->sampler_hash) && row->source;

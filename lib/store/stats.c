@@ -55,9 +55,9 @@ enum ps_status ps_store_stats(struct ps_store *store, const struct ps_store_filt
     *stats = (struct ps_store_stats){0};
     PS_TRY(totals(store, filter, stats, error));
     PS_TRY(count_by(store, filter, "coalesce(v.verdict, 'none'), count(*)", stats->verdicts,
-                    sizeof stats->verdicts / sizeof *stats->verdicts, error));
-    PS_TRY(count_by(store, filter, "t.finish_reason, count(*)", stats->finishes,
-                    sizeof stats->finishes / sizeof *stats->finishes, error));
+                    PS_STORE_VERDICTS, error));
+    PS_TRY(count_by(store, filter, "t.finish_reason, count(*)", stats->finishes, PS_STORE_FINISHES,
+                    error));
     PS_TRY(ps_store_get(store, &stats->items, error, "SELECT count(*) FROM item", ""));
     PS_TRY(ps_store_get(store, &stats->partials, error, "SELECT count(*) FROM partial", ""));
     PS_TRY(ps_store_get(store, &stats->attempts, error, "SELECT count(*) FROM attempt", ""));

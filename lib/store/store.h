@@ -240,6 +240,7 @@ struct ps_store_row {
     const char *dataset; /* NULL: no item asks this prompt */
     const char *split, *gold, *extra;
     int64_t item, row;
+    bool in_test;                    /* some item that asks this prompt is of a split named test */
     const char *verdict, *extracted; /* NULL: not graded, nothing extracted */
     enum ps_store_finish finish;
     int64_t prompt_tokens, output_tokens, max_tokens, time, duration;
@@ -269,14 +270,17 @@ struct ps_store_count {
     char name[24];
     int64_t count;
 };
+enum { PS_STORE_VERDICTS = 8, PS_STORE_FINISHES = 2 };
+/* Lists end at a count of 0. */
 struct ps_store_stats {
     int64_t traces, prompts, tokens; /* prompts that have a trace; output tokens */
     int64_t items, partials, attempts;
     int64_t text_bytes; /* reasoning and content, uncompressed */
     int64_t body_bytes; /* frame data */
     int64_t ids_bytes, logprobs_bytes;
-    int64_t file_bytes;                             /* the file and its WAL */
-    struct ps_store_count verdicts[8], finishes[2]; /* a verdict of "none" counts the ungraded */
+    int64_t file_bytes; /* the file and its WAL */
+    struct ps_store_count verdicts[PS_STORE_VERDICTS],
+        finishes[PS_STORE_FINISHES]; /* a verdict of "none" counts the ungraded */
 };
 /* filter may be NULL; it restricts traces, prompts, tokens, text_bytes, verdicts and finishes. */
 enum ps_status ps_store_stats(struct ps_store *store, const struct ps_store_filter *filter,

@@ -22,3 +22,8 @@ extern const struct ps_command ps_command_status;
 extern const struct ps_command ps_command_text_decode;
 extern const struct ps_command ps_command_text_encode;
 extern const struct ps_command ps_command_text_train;
+extern const struct ps_command ps_command_traces_export;
+extern const struct ps_command ps_command_traces_hash;
+extern const struct ps_command ps_command_traces_list;
+extern const struct ps_command ps_command_traces_show;
+extern const struct ps_command ps_command_traces_stats;

@@ -90,11 +90,13 @@ static void test_filters(void **state) {
     assert_int_equal(count(&f, (struct ps_store_filter){.dataset = "gsm8k"}, NULL), 8);
     assert_int_equal(count(&f, (struct ps_store_filter){.dataset = "mine"}, &row), 4);
     assert_int_equal(row.row, 3);
+    assert_true(row.in_test); /* by way of gsm8k/test */
     assert_int_equal(count(&f, (struct ps_store_filter){.dataset = "gsm8k", .split = "test"}, NULL),
                      4);
     assert_int_equal(count(&f, (struct ps_store_filter){.split = "train"}, NULL), 8);
     assert_int_equal(count(&f, (struct ps_store_filter){.source = "other"}, &row), 1);
     assert_null(row.dataset);
+    assert_false(row.in_test);
     assert_null(row.gold);
     assert_null(row.verdict);
     assert_string_equal(last_source, "other");

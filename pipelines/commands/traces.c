@@ -1,0 +1,89 @@
+/* What the commands on traces share: which traces they are about, and a row as JSON. */
+#include "pipelines/commands/traces_internal.h"
+
+#include <string.h>
+
+#define AT(member) offsetof(struct ps_traces_filter, member)
+static const struct ps_setting filter_items[] = {
+    {"dataset", PS_SETTING_STRING, AT(dataset), .argument = "NAME[/SPLIT]",
+     .help = "traces of this data set's prompts"},
+    {"source", PS_SETTING_STRING, AT(source), .argument = "NAME", .help = "by this teacher"},
+    {"verdict", PS_SETTING_STRING, AT(verdict), .argument = "VERDICT",
+     .help = "correct, wrong, no_answer, truncated, gold_unreadable, undecided, no_gold, or none "
+             "for those not graded"},
+    {"finish", PS_SETTING_STRING, AT(finish), .argument = "REASON", .help = "stop or length"},
+    {"selection", PS_SETTING_STRING, AT(selection), .argument = "NAME",
+     .help = "kept by this selection"},
+    {"min_tokens", PS_SETTING_INTEGER, AT(min_tokens), .minimum = 0, .maximum = 1e9,
+     .help = "with at least so many output tokens"},
+    {"max_tokens", PS_SETTING_INTEGER, AT(max_tokens), .minimum = 1, .maximum = 1e9,
+     .help = "with at most so many output tokens"},
+    {"limit", PS_SETTING_INTEGER, AT(limit), .minimum = 1, .maximum = 1e12,
+     .help = "no more than so many"},
+};
+#undef AT
+const struct ps_settings_table ps_traces_filter_table =
+    PS_SETTINGS_TABLE("traces filter", "Which traces.", filter_items, struct ps_traces_filter);
+
+enum ps_status ps_traces_make_filter(struct ps_call *call, const struct ps_traces_filter *settings,
+                                     struct ps_store_filter *filter, struct ps_error *error) {
+    PS_FAIL_IF(settings->finish && strcmp(settings->finish, "stop") != 0 &&
+                   strcmp(settings->finish, "length") != 0,
+               error, PS_ARGUMENT, "--finish: '%s' is neither stop nor length", settings->finish);
+    *filter = (struct ps_store_filter){
+        .dataset = settings->dataset,
+        .source = settings->source,
+        .verdict = settings->verdict,
+        .finish = settings->finish,
+        .selection = settings->selection,
+        .min_tokens = ps_integer_or(settings->min_tokens, 0),
+        .max_tokens = ps_integer_or(settings->max_tokens, 0),
+        .limit = ps_integer_or(settings->limit, 0),
+    };
+    const char *slash = settings->dataset ? strrchr(settings->dataset, '/') : NULL;
+    if (!slash) return PS_OK;
+    filter->split = slash + 1;
+    filter->dataset =
+        ps_arena_strndup(call->arena, settings->dataset, (size_t)(slash - settings->dataset));
+    PS_FAIL_IF_NULL(filter->dataset, error);
+    return PS_OK;
+}
+
+enum ps_status ps_traces_open(struct ps_call *call, struct ps_store **store,
+                              struct ps_error *error) {
+    return ps_store_open(store, call->arguments.items[0], PS_STORE_READ, error);
+}
+
+static void integer(struct ps_json_writer *json, const char *key, int64_t value) {
+    ps_json_write_key(json, key);
+    ps_json_write_integer(json, value);
+}
+
+static void string(struct ps_json_writer *json, const char *key, const char *value) {
+    ps_json_write_key(json, key);
+    ps_json_write_string(json, value);
+}
+
+void ps_traces_write_row(struct ps_json_writer *json, const struct ps_store_row *row) {
+    char hex[PS_HASH_HEX_SIZE];
+    integer(json, "id", row->id);
+    string(json, "prompt", ps_hash_hex(&row->prompt_hash, hex));
+    string(json, "source", row->source);
+    integer(json, "sample", row->key.sample);
+    string(json, "dataset", row->dataset);
+    string(json, "split", row->split);
+    ps_json_write_key(json, "row");
+    if (row->dataset)
+        ps_json_write_integer(json, row->row);
+    else
+        ps_json_write_null(json);
+    string(json, "gold", row->gold);
+    string(json, "verdict", row->verdict);
+    string(json, "extracted", row->extracted);
+    string(json, "finish_reason", ps_store_finish_name(row->finish));
+    integer(json, "prompt_tokens", row->prompt_tokens);
+    integer(json, "output_tokens", row->output_tokens);
+    integer(json, "max_tokens", row->max_tokens);
+    integer(json, "text_bytes", row->reasoning_size + row->content_size);
+    integer(json, "time", row->time);
+}

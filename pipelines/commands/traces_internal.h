@@ -1,0 +1,23 @@
+#pragma once
+/* What the commands on traces share. */
+
+#include "pipelines/commands/commands_internal.h"
+#include "store/store.h"
+
+/* Flags that say which traces. */
+struct ps_traces_filter {
+    const char *dataset, *source, *verdict, *finish, *selection;
+    int64_t min_tokens, max_tokens, limit;
+};
+extern const struct ps_settings_table ps_traces_filter_table;
+
+/* The same for the store; text is borrowed or lies in the call's arena. */
+enum ps_status ps_traces_make_filter(struct ps_call *call, const struct ps_traces_filter *settings,
+                                     struct ps_store_filter *filter, struct ps_error *error);
+
+/* Opens the first argument for reading. */
+enum ps_status ps_traces_open(struct ps_call *call, struct ps_store **store,
+                              struct ps_error *error);
+
+/* The members of a row, into an object that is open. */
+void ps_traces_write_row(struct ps_json_writer *json, const struct ps_store_row *row);

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# traces.sh POTSTILL MAKE_STORE: the commands that look into a store.
+set -u
+potstill=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+store=$folder/a.db
+"$2" "$store" || exit 1
+failures=0
+
+# expect CODE PATTERN COMMAND...: the exit code, and a line of stdout or stderr that the pattern finds.
+expect() {
+    local code=$1 pattern=$2 output got
+    shift 2
+    output=$("$potstill" "$@" 2>&1)
+    got=$?
+    if [ $got != "$code" ] || ! grep -qE -- "$pattern" <<<"$output"; then
+        echo "potstill $*: exit code $got (wanted $code), no line with /$pattern/ in:"
+        echo "$output"
+        failures=$((failures + 1))
+    fi
+}
+
+# lines NUMBER COMMAND...: so many lines of stdout.
+lines() {
+    local wanted=$1 got
+    shift
+    got=$("$potstill" "$@" | wc -l)
+    if [ "$got" != "$wanted" ]; then
+        echo "potstill $*: $got lines instead of $wanted"
+        failures=$((failures + 1))
+    fi
+}
+
+lines 7 traces list "$store"
+lines 4 traces list "$store" --dataset sums/test
+lines 3 traces list "$store" --finish length
+lines 5 traces list "$store" --verdict correct
+lines 2 traces list "$store" --limit 1
+expect 0 'sums/train:4 +0 +tiny +stop +3 +correct' traces list "$store"
+expect 0 '"dataset":"sums","split":"train","row":4,"gold":"2","verdict":"truncated"' traces list "$store" --json
+expect 0 '^What is 1 \+ 1\?' traces show "$store" 1
+expect 0 '^One and one\.' traces show "$store" 1
+expect 0 '1000 +-1\.25000' traces show "$store" 1 --tokens
+expect 0 '"ids":\[7,1000,3\],"logprobs":\[-0\.5,-1\.25,0\]' traces show "$store" 1 --tokens --json
+expect 2 'no trace 99' traces show "$store" 99
+expect 2 "'x' is no trace id" traces show "$store" x
+expect 0 '"traces":6,"prompts":2,"tokens":18' traces stats "$store" --json
+expect 0 '"verdicts":\{"correct":4,"truncated":2\},"finish_reasons":\{"length":2,"stop":4\}' traces stats "$store" --json
+expect 0 'correct 2, truncated 1' traces stats "$store" --dataset sums/train
+expect 2 'test split' traces export "$store"
+expect 2 'test split' traces export "$store" --out "$folder/out.jsonl"
+[ -e "$folder/out.jsonl" ] && { echo "a refused export left its file"; failures=$((failures + 1)); }
+lines 3 traces export "$store" --dataset sums/train
+lines 6 traces export "$store" --test
+expect 0 '"content":"<think>\\nOne and one\.\\n</think>\\n\\n\\\\boxed\{2\}"' traces export "$store" --dataset sums/train
+expect 0 '"reasoning_content":"\\nOne and one\.\\n","content"' traces export "$store" --test --reasoning apart
+expect 0 '' traces export "$store" --test --out "$folder/out.jsonl"
+[ "$(wc -l <"$folder/out.jsonl")" = 6 ] || { echo "export --out wrote something else"; failures=$((failures + 1)); }
+expect 0 '^[0-9a-f]{64}$' traces hash "$store"
+expect 0 '^\{"hash":"[0-9a-f]{64}"\}$' traces hash "$store" --json
+expect 2 'no such store' traces stats "$folder/absent.db"
+expect 2 'not a trace store' traces list "$0"
+expect 2 'did you mean --verdict' traces list "$store" --verdct correct
+expect 2 'neither stop nor length' traces list "$store" --finish foo
+expect 2 'not built yet' traces verify "$store"
+sqlite=$(command -v sqlite3) && {
+    "$sqlite" "$store" "UPDATE frame SET data = CAST(x'00' || data AS BLOB) WHERE id = 2"
+    expect 1 'trace 2 cannot be read: .*frame 2 is damaged' traces hash "$store"
+}
+[ $failures = 0 ]
