@@ -161,9 +161,11 @@ static bool means(const struct ps_dataset_node *node, const char *name) {
     return !name[size] || (name[size] == '/' && strcmp(name + size + 1, node->split->name) == 0);
 }
 
-static struct ps_dataset_node *known_node(struct ps_dataset_catalog *catalog, const char *name) {
+/* The node of a spec, or of a shipped set when there is none. */
+static struct ps_dataset_node *known_node(struct ps_dataset_catalog *catalog,
+                                          const struct ps_dataset_spec *spec, const char *name) {
     for (struct ps_dataset_node *node = catalog->nodes; node; node = node->next)
-        if (means(node, name)) return node;
+        if (node->spec == spec && means(node, name)) return node;
     return NULL;
 }
 
@@ -173,7 +175,7 @@ static enum ps_status take_children(struct ps_dataset_catalog *catalog,
     for (size_t i = 0; i < catalog->spec_count; i++) {
         const struct ps_dataset_spec *spec = &catalog->specs[i];
         if (!spec->from || !means(node, spec->from)) continue;
-        struct ps_dataset_node *child = known_node(catalog, spec->name);
+        struct ps_dataset_node *child = known_node(catalog, spec, spec->name);
         if (!child) PS_TRY(new_node(catalog, spec->name, &child, error));
         child->spec = spec;
         struct ps_dataset_rows rest = {0};
@@ -207,18 +209,21 @@ static enum ps_status unknown(struct ps_dataset_catalog *catalog, const char *na
     size_t count = 0;
     for (size_t i = 0; i < catalog->spec_count && count < 256; i++)
         names[count++] = catalog->specs[i].name;
-    for (size_t i = 0; i < catalog->manifest_count; i++)
-        for (size_t s = 0; s < catalog->manifests[i].split_count && count < 256; s++) {
-            const struct ps_dataset_manifest *manifest = &catalog->manifests[i];
+    for (size_t i = 0; i < catalog->manifest_count && count < 255; i++) {
+        const struct ps_dataset_manifest *manifest = &catalog->manifests[i];
+        names[count++] = manifest->name;
+        for (size_t s = 0; s < manifest->split_count && count < 255; s++) {
             names[count] =
                 ps_arena_format(&catalog->arena, "%s/%s", manifest->name, manifest->splits[s].name);
             PS_FAIL_IF_NULL(names[count], error);
             count++;
         }
+    }
     const char *nearest = ps_nearest(name, names, count);
-    for (size_t i = 0; i < catalog->manifest_count && !nearest; i++)
-        if (strcmp(name, catalog->manifests[i].name) == 0)
-            nearest = ps_arena_format(&catalog->arena, "%s/%s", name,
+    for (size_t i = 0; i < catalog->manifest_count && nearest; i++)
+        if (catalog->manifests[i].split_count > 1 &&
+            strcmp(nearest, catalog->manifests[i].name) == 0)
+            nearest = ps_arena_format(&catalog->arena, "%s/%s", nearest,
                                       catalog->manifests[i].splits[0].name);
     return ps_error_set(
         error, PS_NOT_FOUND,
@@ -233,8 +238,7 @@ enum ps_status ps_dataset_node(struct ps_dataset_catalog *catalog, const char *n
     const struct ps_dataset_spec *spec = NULL;
     for (size_t i = 0; i < catalog->spec_count; i++)
         if (strcmp(catalog->specs[i].name, name) == 0) spec = &catalog->specs[i];
-    struct ps_dataset_node *node = known_node(catalog, name);
-    if (node && spec && node->spec != spec) node = NULL;
+    struct ps_dataset_node *node = known_node(catalog, spec, name);
     if (!node) {
         const struct ps_dataset_manifest *manifest = NULL;
         const struct ps_dataset_split *split = NULL;

@@ -229,6 +229,7 @@ static void bad_descriptions_are_refused(void **state) {
         {{{.name = "x", .generator = "arith/nope"}}, 1, PS_NOT_FOUND, "x", "no generator"},
         {{{.name = "train", .file = "f"}}, 1, PS_NOT_FOUND, "trian", "did you mean 'train'"},
         {{{.name = "train", .file = "f"}}, 1, PS_NOT_FOUND, "gsm8k", "did you mean 'gsm8k/"},
+        {{{.name = "train", .file = "f"}}, 1, PS_NOT_FOUND, "gsm8", "did you mean 'gsm8k/train'"},
     };
     struct ps_error error;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
