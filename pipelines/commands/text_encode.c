@@ -38,9 +38,9 @@ static const struct ps_setting decode_items[] = {
     {"skip_special", PS_SETTING_BOOL, AT(skip_special), .help = "leave special tokens out"},
 };
 static const struct ps_settings_table encode_table =
-    PS_SETTINGS_TABLE("text encode", "For text encode.", encode_items, struct text_flags);
+    PS_SETTINGS_TABLE("text encode", "", encode_items, struct text_flags);
 static const struct ps_settings_table decode_table =
-    PS_SETTINGS_TABLE("text decode", "For text decode.", decode_items, struct text_flags);
+    PS_SETTINGS_TABLE("text decode", "", decode_items, struct text_flags);
 
 struct session {
     const struct text_flags *flags;

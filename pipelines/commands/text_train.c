@@ -21,7 +21,7 @@ static const struct ps_setting items[] = {
      .unit = "entries", .help = "of the vocabulary, the added tokens among them"},
 };
 static const struct ps_settings_table table =
-    PS_SETTINGS_TABLE("text train", "For text train.", items, struct train_flags);
+    PS_SETTINGS_TABLE("text train", "", items, struct train_flags);
 
 struct texts {
     struct ps_arena *arena;
