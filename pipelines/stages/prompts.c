@@ -1,0 +1,170 @@
+#include "pipelines/stages/prompts.h"
+
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a row's fields ---- */
+
+static void add_field(struct ps_row *fields, const char *name, const char *value) {
+    if (!value) return;
+    struct ps_field *items = (struct ps_field *)fields->fields;
+    items[fields->count++] = (struct ps_field){name, value};
+}
+
+static const char *level_text(const struct ps_dataset_row *row, struct ps_arena *arena) {
+    return row->level ? ps_arena_format(arena, "%d", row->level) : NULL;
+}
+
+/* The row's own fields as text; what is no string stands as JSON. */
+static enum ps_status add_other_fields(struct ps_row *fields, const json_t *other,
+                                       struct ps_arena *arena, struct ps_error *error) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)other, key, value) {
+        const char *text = json_string_value(value);
+        if (!text) {
+            struct ps_buffer buffer;
+            ps_buffer_init(&buffer, 1 << 20);
+            enum ps_status status = ps_json_dump(value, &buffer, error);
+            text = status == PS_OK ? ps_arena_strndup(arena, buffer.data, buffer.size) : NULL;
+            ps_buffer_release(&buffer);
+            PS_TRY(status);
+        } else {
+            text = ps_arena_strndup(arena, text, strlen(text));
+        }
+        const char *name = ps_arena_strndup(arena, key, strlen(key));
+        PS_FAIL_IF(!text || !name, error, PS_MEMORY, "out of memory");
+        add_field(fields, name, text);
+    }
+    return PS_OK;
+}
+
+/* The standard names first: a field of the same name behind them is not found. */
+static enum ps_status row_fields(const struct ps_dataset_row *row, struct ps_arena *arena,
+                                 struct ps_row *fields, struct ps_error *error) {
+    json_t *other = NULL;
+    if (row->fields)
+        PS_TRY(ps_json_parse("fields", row->fields, strlen(row->fields), &other, error));
+    size_t most = 5 + json_object_size(other);
+    *fields = (struct ps_row){.fields = ps_arena_array(arena, most, sizeof *fields->fields)};
+    enum ps_status status = PS_OK;
+    if (!fields->fields) {
+        status = ps_error_set(error, PS_MEMORY, "out of memory");
+    } else {
+        add_field(fields, "question", row->question);
+        add_field(fields, "answer", row->solution ? row->solution : row->gold);
+        add_field(fields, "id", row->id);
+        add_field(fields, "level", level_text(row, arena));
+        add_field(fields, "subject", row->subject);
+        if (other) status = add_other_fields(fields, other, arena, error);
+    }
+    json_decref(other);
+    return status;
+}
+
+/* ---- prompts ---- */
+
+static enum ps_status open_shots(struct ps_prompter *prompter, const char *dataset_name,
+                                 int64_t count, struct ps_error *error) {
+    const struct ps_stage_context *context = prompter->context;
+    const struct ps_dataset *dataset;
+    PS_TRY(ps_dataset_get(context->catalog, dataset_name, &dataset, error));
+    PS_FAIL_IF((size_t)count > dataset->count, error, PS_ARGUMENT,
+               "%lld shots of '%s', which has %zu rows", (long long)count, dataset_name,
+               dataset->count);
+    prompter->shots = ps_arena_array(context->arena, (size_t)count, sizeof *prompter->shots);
+    PS_FAIL_IF_NULL(prompter->shots, error);
+    prompter->shot_count = (size_t)count;
+    for (size_t i = 0; i < prompter->shot_count; i++)
+        PS_TRY(row_fields(&dataset->rows[i], context->arena, &prompter->shots[i], error));
+    return PS_OK;
+}
+
+enum ps_status ps_prompter_open(struct ps_prompter *prompter,
+                                const struct ps_stage_context *context, const char *name,
+                                int thinking, struct ps_error *error) {
+    *prompter = (struct ps_prompter){.context = context};
+    if (name) {
+        const struct ps_pipeline_prompt *prompt = ps_pipeline_prompt(context->pipeline, name);
+        PS_FAIL_IF(!prompt, error, PS_ARGUMENT, "there is no prompt '%s'", name);
+        prompter->prompt = (struct ps_prompt){.user = prompt->user,
+                                              .system = prompt->system,
+                                              .prefill = prompt->prefill,
+                                              .template = prompt->template};
+        if (prompt->thinking >= 0) thinking = prompt->thinking;
+        if (prompt->shots.dataset)
+            PS_TRY(open_shots(prompter, prompt->shots.dataset,
+                              ps_integer_or(prompt->shots.count, 1), error));
+    }
+    prompter->prompt.thinking = thinking < 0   ? PS_THINKING_UNSET
+                                : thinking > 0 ? PS_THINKING_ON
+                                               : PS_THINKING_OFF;
+    return PS_OK;
+}
+
+struct ps_prompt ps_prompter_prompt(const struct ps_prompter *prompter,
+                                    const struct ps_dataset_row *row) {
+    struct ps_prompt prompt = prompter->prompt;
+    if (!prompt.user) prompt.user = row->source->prompt ? row->source->prompt : "{question}";
+    return prompt;
+}
+
+enum ps_status ps_prompter_render(const struct ps_prompter *prompter,
+                                  const struct ps_dataset_row *row,
+                                  struct ps_rendered_prompt *rendered, struct ps_error *error) {
+    struct ps_arena arena;
+    struct ps_row fields;
+    struct ps_prompt prompt = ps_prompter_prompt(prompter, row);
+    *rendered = (struct ps_rendered_prompt){0};
+    ps_arena_init(&arena, 64 << 20);
+    enum ps_status status = row_fields(row, &arena, &fields, error);
+    if (status == PS_OK)
+        status = ps_prompt_render(&prompt, &fields, prompter->shots, prompter->shot_count, rendered,
+                                  error);
+    ps_arena_release(&arena);
+    if (status == PS_OK) return PS_OK;
+    return ps_error_prefix(error, "%s/%s, row %s", row->source->dataset, row->source->split,
+                           row->id);
+}
+
+/* ---- items ---- */
+
+/* The number an id ends in ("17", "1-17"). */
+static int64_t row_number(const char *id) {
+    size_t end = strlen(id), begin = end;
+    while (begin > 0 && end - begin < 18 && id[begin - 1] >= '0' && id[begin - 1] <= '9') begin--;
+    return begin < end ? strtoll(id + begin, NULL, 10) : 0;
+}
+
+enum ps_status ps_stage_item(const struct ps_dataset_row *row, struct ps_arena *arena,
+                             struct ps_store_item *item, struct ps_error *error) {
+    struct ps_buffer text;
+    struct ps_json_writer writer;
+    ps_buffer_init(&text, 1 << 20);
+    ps_json_writer_begin(&writer, &text);
+    ps_json_write_begin_object(&writer);
+    ps_json_write_key(&writer, "id");
+    ps_json_write_string(&writer, row->id);
+    if (row->level) {
+        ps_json_write_key(&writer, "level");
+        ps_json_write_integer(&writer, row->level);
+    }
+    if (row->subject) {
+        ps_json_write_key(&writer, "subject");
+        ps_json_write_string(&writer, row->subject);
+    }
+    ps_json_write_end_object(&writer);
+    enum ps_status status = ps_json_writer_end(&writer, error);
+    const char *extra = status == PS_OK ? ps_arena_strndup(arena, text.data, text.size) : NULL;
+    ps_buffer_release(&text);
+    PS_TRY(status);
+    PS_FAIL_IF_NULL(extra, error);
+    *item = (struct ps_store_item){.dataset = row->source->dataset,
+                                   .split = row->source->split,
+                                   .row = row_number(row->id),
+                                   .gold = row->gold,
+                                   .extra = extra};
+    return PS_OK;
+}
