@@ -152,6 +152,36 @@ static void invalid_bytes_become_replacement_characters(void **state) {
     ps_tokenizer_close(tokenizer);
 }
 
+static void text_is_composed(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *composed;
+    } cases[] = {
+        {"plain", "plain"},
+        {"e\u0301", "\u00E9"},
+        {"a\u0301\u0316", "\u00E1\u0316"}, /* a mark below does not block one above */
+        {"a\u0315\u0300\u0323\u0301", "\u1EA1\u0300\u0301\u0315"}, /* put in order */
+        {"\u212B\u2126", "\u00C5\u03A9"},
+        {"\u1100\u1161\u11A8\uAC00\u11A8", "\uAC01\uAC01"},
+        {"\uAC00\u11A7", "\uAC00\u11A7"}, /* U+11A7 is no trailing consonant */
+        {"\u0915\u093C", "\u0915\u093C"}, /* excluded from composition */
+        {"\u0958", "\u0915\u093C"},
+        {"e\u1DFA\u0316\u0301", "e\u1DFA\u0316\u0301"}, /* U+1DFA is a mark since Unicode 14 */
+        {"\u0344", "\u0308\u0301"},
+    };
+    struct ps_tokenizer *tokenizer = text_tiny();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ps_token_ids ids = text_encode(tokenizer, cases[i].text, 0);
+        struct ps_buffer text;
+        ps_buffer_init(&text, 100);
+        assert_ok(ps_tokenizer_decode(tokenizer, ids.data, ids.size, false, &text, &error));
+        assert_string_equal(text.data, cases[i].composed);
+        ps_buffer_release(&text);
+        ps_token_ids_release(&ids);
+    }
+    ps_tokenizer_close(tokenizer);
+}
+
 static void a_stream_holds_back_what_is_incomplete(void **state) {
     (void)state;
     struct ps_tokenizer *tokenizer = text_tiny();
@@ -271,6 +301,7 @@ int main(void) {
         cmocka_unit_test(control_tokens_match_only_inside_the_template),
         cmocka_unit_test(the_longest_added_token_wins),
         cmocka_unit_test(invalid_bytes_become_replacement_characters),
+        cmocka_unit_test(text_is_composed),
         cmocka_unit_test(a_stream_holds_back_what_is_incomplete),
         cmocka_unit_test(bad_files_are_refused_by_name),
         cmocka_unit_test(a_regex_that_never_ends_is_stopped),
