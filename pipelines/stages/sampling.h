@@ -1,0 +1,172 @@
+#pragma once
+/* A local model answers rows of data sets into a store: what the stages sample and evaluate and the
+ * commands of the same names share.
+ *
+ * All that is handed out lies in the arena given. */
+
+#include "base/progress.h"
+#include "base/settings.h"
+#include "datasets/datasets.h"
+#include "pipelines/stages/stage.h"
+#include "teacher/local.h"
+#include "teacher/teacher.h"
+
+/* ---- settings that all of them have ---- */
+
+struct ps_sampling_settings {
+    double temperature, top_p, min_p;
+    int64_t top_k, max_tokens;
+    int precision; /* enum ps_local_precision */
+    int64_t sequences, rows, threads, cache_bytes;
+    const char *backend;
+};
+extern const char *const ps_sampling_precisions[];
+
+/* Items of a table whose values struct has a struct ps_sampling_settings at `offset`; the defaults
+ * of temperature and max_tokens are texts. */
+#define PS_SAMPLING_ITEM(base, member) ((base) + offsetof(struct ps_sampling_settings, member))
+#define PS_SAMPLING_SETTINGS(offset, temperature_text, max_tokens_text)                            \
+    {"temperature",                                                                                \
+     PS_SETTING_NUMBER,                                                                            \
+     PS_SAMPLING_ITEM(offset, temperature),                                                        \
+     .fallback = temperature_text,                                                                 \
+     .minimum = 0,                                                                                 \
+     .maximum = 100,                                                                               \
+     .identity = true,                                                                             \
+     .help = "0 always takes the likeliest token"},                                                \
+        {"top_p",                                                                                  \
+         PS_SETTING_NUMBER,                                                                        \
+         PS_SAMPLING_ITEM(offset, top_p),                                                          \
+         .fallback = "1",                                                                          \
+         .minimum = 0,                                                                             \
+         .maximum = 1,                                                                             \
+         .identity = true,                                                                         \
+         .help = "sample from the likeliest tokens that together have this probability"},          \
+        {"top_k",                                                                                  \
+         PS_SETTING_INTEGER,                                                                       \
+         PS_SAMPLING_ITEM(offset, top_k),                                                          \
+         .fallback = "0",                                                                          \
+         .minimum = 0,                                                                             \
+         .maximum = 1 << 20,                                                                       \
+         .identity = true,                                                                         \
+         .help = "sample from this many of the likeliest tokens; 0: off"},                         \
+        {"min_p",                                                                                  \
+         PS_SETTING_NUMBER,                                                                        \
+         PS_SAMPLING_ITEM(offset, min_p),                                                          \
+         .fallback = "0",                                                                          \
+         .minimum = 0,                                                                             \
+         .maximum = 1,                                                                             \
+         .identity = true,                                                                         \
+         .help = "leave out tokens below this share of the likeliest one's probability"},          \
+        {"max_tokens",                                                                             \
+         PS_SETTING_INTEGER,                                                                       \
+         PS_SAMPLING_ITEM(offset, max_tokens),                                                     \
+         .fallback = max_tokens_text,                                                              \
+         .minimum = 1,                                                                             \
+         .maximum = 1 << 24,                                                                       \
+         .identity = true,                                                                         \
+         .unit = "tokens",                                                                         \
+         .help = "a longer reply is cut; raised later, it goes on from there"},                    \
+        {"precision",                                                                              \
+         PS_SETTING_ENUM,                                                                          \
+         PS_SAMPLING_ITEM(offset, precision),                                                      \
+         .fallback = "auto",                                                                       \
+         .names = ps_sampling_precisions,                                                          \
+         .identity = true,                                                                         \
+         .help = "what is computed in; auto is f32 for weights in F32, else bf16"},                \
+        {"sequences",                                                                              \
+         PS_SETTING_INTEGER,                                                                       \
+         PS_SAMPLING_ITEM(offset, sequences),                                                      \
+         .fallback = "64",                                                                         \
+         .minimum = 1,                                                                             \
+         .maximum = 65536,                                                                         \
+         .help = "most replies that are sampled at one time"},                                     \
+        {"rows",                                                                                   \
+         PS_SETTING_INTEGER,                                                                       \
+         PS_SAMPLING_ITEM(offset, rows),                                                           \
+         .fallback = "256",                                                                        \
+         .minimum = 1,                                                                             \
+         .maximum = 1 << 20,                                                                       \
+         .unit = "tokens",                                                                         \
+         .help = "most tokens of one forward pass"},                                               \
+        {"cache_bytes",                                                                            \
+         PS_SETTING_BYTES,                                                                         \
+         PS_SAMPLING_ITEM(offset, cache_bytes),                                                    \
+         .fallback = "0",                                                                          \
+         .minimum = 0,                                                                             \
+         .maximum = 0x1p50,                                                                        \
+         .help = "for the KV cache; 0: what is needed, at most a quarter of the memory"},          \
+        {"threads",    PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, threads), .fallback = "0",     \
+         .minimum = 0, .maximum = 4096,    .help = "0: one for each core"},                        \
+    {                                                                                              \
+        "backend", PS_SETTING_STRING, PS_SAMPLING_ITEM(offset, backend),                           \
+            .help = "reference or cpu; by default the best one"                                    \
+    }
+
+/* ---- prompts ---- */
+
+/* How rows become prompts. */
+struct ps_sampling_prompt {
+    struct ps_prompt prompt; /* user NULL: each row's source has its own default */
+    const struct ps_row *shots;
+    size_t shot_count;
+};
+
+/* A prompt of the pipeline by name, NULL for the data sets' default, with what a model says about
+ * thinking where the prompt does not. */
+enum ps_status ps_sampling_prompt(const struct ps_stage_context *context, const char *name,
+                                  const struct ps_pipeline_model *model,
+                                  struct ps_sampling_prompt *prompt, struct ps_error *error);
+
+/* The value of a map for this key, else its "default", else NULL. */
+const char *ps_string_map_get(const struct ps_string_map *map, const char *key);
+
+/* ---- work ---- */
+
+struct ps_sampling_set {
+    const char *dataset;
+    int64_t samples; /* replies for each row */
+};
+
+struct ps_sampling {
+    const char *name, *folder; /* the model's */
+    struct ps_sampling_prompt prompt;
+    const struct ps_sampling_set *sets;
+    size_t set_count;
+    struct ps_dataset_catalog *catalog;
+    const struct ps_sampling_settings *settings;
+    uint64_t seed;
+    int64_t limit; /* most rows of each set; 0: all */
+    struct ps_arena *arena;
+};
+
+/* Every row of every set as a prompt, in their order: with ids if there is a tokenizer. first, when
+ * not NULL, gets the text of the first one. */
+struct ps_sampling_prompts {
+    struct ps_sample_prompt *items;
+    const struct ps_dataset_row **rows; /* [count], parallel to items */
+    size_t count, *starts;              /* set i has items [starts[i], starts[i + 1]) */
+    const char *first;                  /* text of the first prompt, rendered */
+};
+enum ps_status ps_sampling_render(const struct ps_sampling *sampling,
+                                  const struct ps_tokenizer *tokenizer,
+                                  struct ps_sampling_prompts *prompts, struct ps_error *error);
+
+/* Everything that can be known before: the folder, its tokenizer, the sets, the first prompt, which
+ * must leave room for a reply. */
+enum ps_status ps_sampling_check(const struct ps_sampling *sampling, struct ps_error *error);
+
+/* What the store at `path` holds of it; one that is not there holds nothing. */
+enum ps_status ps_sampling_survey(const struct ps_sampling *sampling, const char *path,
+                                  struct ps_sample_survey *survey, struct ps_error *error);
+
+/* Samples what is missing. progress may be NULL; it is begun and ended here. Afterwards *traces has
+ * all traces of the work, those from earlier runs included, one for each prompt and sample. */
+enum ps_status ps_sampling_run(const struct ps_sampling *sampling, struct ps_store *store,
+                               struct ps_progress *progress, struct ps_sampling_prompts *prompts,
+                               struct ps_sample_report *report, struct ps_sample_traces *traces,
+                               struct ps_error *error);
+
+/* Members of an open object: what report and traces say. */
+void ps_sampling_write_report(struct ps_json_writer *writer, const struct ps_sample_report *report,
+                              const struct ps_sample_traces *traces);
