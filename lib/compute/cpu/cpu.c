@@ -150,6 +150,27 @@ static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
+static size_t larger_size(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static size_t thread_bytes(const struct ps_cpu_kernels *kernels,
+                           const struct ps_compute_limits *limits) {
+    int64_t widest = larger(larger(limits->columns, limits->experts), PS_CPU_GRADIENT_ROWS);
+    size_t bytes =
+        larger_size(ps_cpu_product_scratch(kernels, widest), ps_cpu_attention_scratch(limits));
+    if (limits->training)
+        bytes = larger_size(bytes, ps_cpu_attention_backward_scratch(kernels, limits));
+    return bytes / 64 * 64 + 64;
+}
+
+static size_t shared_bytes(const struct ps_cpu_kernels *kernels,
+                           const struct ps_compute_limits *limits) {
+    if (!limits->training) return 64;
+    size_t bytes = ps_cpu_packed_b_bytes(kernels, limits->columns, PS_CPU_GRADIENT_ROWS, false);
+    return larger_size(bytes, ps_cpu_attention_shared(kernels, limits)) / 64 * 64 + 64;
+}
+
 static void stream_release(struct ps_stream *stream) {
     if (!stream) return;
     struct ps_cpu_stream *own = ps_cpu_stream(stream);
@@ -169,13 +190,10 @@ static enum ps_status stream_create(struct ps_compute *compute,
     PS_TRY_DONE(ps_reference_stream_init(&made->stream, compute, limits, error));
     made->kernels = ((struct ps_cpu *)compute)->kernels;
     made->threads = compute->threads;
-    made->thread_bytes = ps_cpu_product_scratch(
-        made->kernels, larger(larger(limits->columns, limits->experts), PS_CPU_GRADIENT_ROWS));
-    if (limits->training)
-        made->shared_bytes =
-            ps_cpu_packed_b_bytes(made->kernels, limits->columns, PS_CPU_GRADIENT_ROWS, false);
+    made->thread_bytes = thread_bytes(made->kernels, limits);
+    made->shared_bytes = shared_bytes(made->kernels, limits);
     made->thread_scratch = ps_aligned_alloc(64, made->thread_bytes * (size_t)made->threads);
-    made->shared_scratch = ps_aligned_alloc(64, made->shared_bytes + 64);
+    made->shared_scratch = ps_aligned_alloc(64, made->shared_bytes);
     PS_FAIL_DONE_IF_NULL(made->thread_scratch, error);
     PS_FAIL_DONE_IF_NULL(made->shared_scratch, error);
     *stream = &made->stream;
@@ -212,6 +230,7 @@ enum ps_status ps_cpu_open(int threads, struct ps_compute **compute, struct ps_e
         made->compute.memory.stream_create = stream_create;
         made->compute.memory.stream_release = stream_release;
         made->compute.linear = ps_cpu_linear;
+        made->compute.attention = ps_cpu_attention;
         made->compute.rows = ps_cpu_rows;
         made->compute.experts = ps_cpu_experts;
         made->compute.optimizer = ps_cpu_optimizer;

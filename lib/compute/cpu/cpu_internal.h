@@ -56,6 +56,7 @@ enum { PS_CPU_MOST_TOTALS = 6 * 32 };
 struct ps_cpu_kernels {
     const char *name;
     const struct ps_cpu_tasks *tasks;
+    const struct ps_cpu_attention_kernels *attention;
     int tile_rows, lanes;
     bool pairs; /* BF16 in A is kept in pairs, else as floats */
 
@@ -155,6 +156,18 @@ void ps_cpu_pack(struct ps_stream *stream, struct ps_cpu_source source, bool bf1
 void ps_cpu_weight_gradient(struct ps_stream *stream, int64_t chunk, bool bf16, struct ps_matrix dy,
                             struct ps_matrix x, float *dw);
 
+/* ---- attention (attention.c, attention_backward.c) ---------------------------------------- */
+
+struct ps_cpu_attention_kernels;
+
+/* Bytes of scratch: of a thread in the forward and in the backward, and of all together. */
+size_t ps_cpu_attention_scratch(const struct ps_compute_limits *limits);
+size_t ps_cpu_attention_backward_scratch(const struct ps_cpu_kernels *kernels,
+                                         const struct ps_compute_limits *limits);
+size_t ps_cpu_attention_shared(const struct ps_cpu_kernels *kernels,
+                               const struct ps_compute_limits *limits);
+
+extern const struct ps_attention_operations ps_cpu_attention;
 extern const struct ps_linear_operations ps_cpu_linear;
 extern const struct ps_row_operations ps_cpu_rows;
 extern const struct ps_expert_operations ps_cpu_experts;

@@ -51,9 +51,22 @@ PS_INLINE vector multiply_add(vector a, vector b, vector c) {
 #endif
 }
 
+/* The layout of packed operands (cpu_internal.h). */
+PS_INLINE ps_v16u make_pairs(ps_v16u first, ps_v16u second) {
+    return (first & 0xFFFF0000u) | second >> 16;
+}
+
+/* Where a row's block stands among `count` rows packed from `to` on. */
+PS_INLINE uint32_t *tile_place(uint32_t *to, int64_t row, int64_t count, int64_t block,
+                               int64_t blocks, int words_of_block) {
+    int64_t tile = row / ROWS * ROWS, rows = count - tile < ROWS ? count - tile : ROWS;
+    return to + (tile * blocks + block * rows + (row - tile)) * words_of_block;
+}
+
 /* Parts of the family's table that stand in files of their own. */
 void PS_CPU_NAME(ps_cpu_pack_a)(const struct ps_cpu_source *source, int64_t first, int64_t count,
                                 bool bf16, void *to);
 void PS_CPU_NAME(ps_cpu_pack_b)(const struct ps_cpu_source *source, int64_t first, int64_t count,
                                 bool bf16, void *to);
 extern const struct ps_cpu_tasks PS_CPU_NAME(ps_cpu_tasks);
+extern const struct ps_cpu_attention_kernels PS_CPU_NAME(ps_cpu_attention_kernels);

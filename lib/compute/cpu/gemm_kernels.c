@@ -149,6 +149,7 @@ static void finish(const float *totals, int rows, int64_t columns,
 const struct ps_cpu_kernels PS_CPU_NAME(ps_cpu_kernels) = {
     .name = TEXT(PS_CPU_FAMILY),
     .tasks = &PS_CPU_NAME(ps_cpu_tasks),
+    .attention = &PS_CPU_NAME(ps_cpu_attention_kernels),
     .tile_rows = ROWS,
     .lanes = LANES,
     .pairs = PAIRS,

@@ -6,33 +6,13 @@
  * a square of 16 x 16 is transposed in registers. */
 
 #include "compute/cpu/family_internal.h"
-
-/* ---- squares of 16 x 16 ------------------------------------------------------------------- */
-
-#define UNPACK(...) __VA_ARGS__
-#define TRANSPOSE_STAGE(step, low, high)                                                           \
-    for (int i = 0; i < 16; i++) {                                                                 \
-        if (i & step) continue;                                                                    \
-        ps_v16u a = square[i], b = square[i | step];                                               \
-        square[i] = __builtin_shufflevector(a, b, UNPACK low);                                     \
-        square[i | step] = __builtin_shufflevector(a, b, UNPACK high);                             \
-    }
-
-PS_INLINE void transpose(ps_v16u square[16]){
-    TRANSPOSE_STAGE(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
-                    (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
-        TRANSPOSE_STAGE(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
-                        (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
-            TRANSPOSE_STAGE(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
-                            (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
-                TRANSPOSE_STAGE(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
-                                (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))}
+#include "compute/cpu/transpose_internal.h"
 
 /* ---- one block of 32 elements ------------------------------------------------------------- */
 
 /* Up to 16 elements as bits of floats, rounded to BF16 if the product is of BF16. */
-PS_INLINE ps_v16u
-    load_bits(const struct ps_cpu_source *source, int64_t index, int64_t count, bool bf16) {
+PS_INLINE ps_v16u load_bits(const struct ps_cpu_source *source, int64_t index, int64_t count,
+                            bool bf16) {
     if (count <= 0) return (ps_v16u){0};
     if (source->dtype == PS_DTYPE_BF16) {
         const uint16_t *from = (const uint16_t *)source->data + index;
@@ -42,10 +22,6 @@ PS_INLINE ps_v16u
     const float *from = (const float *)source->data + index;
     ps_v16 value = count < 16 ? ps_load_some(from, count, false) : ps_load_f(from);
     return bf16 ? ps_v16_round_bf16(value) << 16 : (ps_v16u)value;
-}
-
-PS_INLINE ps_v16u make_pairs(ps_v16u first, ps_v16u second) {
-    return (first & 0xFFFF0000u) | second >> 16;
 }
 
 /* Block of one row: its 16 pairs in slots[0], or its even and odd elements in slots[0] and [1]. */
@@ -103,7 +79,7 @@ PS_INLINE void lanes_of_block(const struct ps_cpu_source *source, int64_t row, i
         square[1][lane] = slots[1];
     }
     for (int i = 0; i < squares; i++) {
-        transpose(square[i]);
+        ps_transpose(square[i]);
         for (int slot = 0; slot < 16; slot++)
             ps_store_u(to + (i * 16 + slot) * LANES, square[i][slot]);
     }
@@ -134,13 +110,6 @@ void PS_CPU_NAME(ps_cpu_pack_b)(const struct ps_cpu_source *source, int64_t firs
 
 /* ---- A: rows are broadcast ---------------------------------------------------------------- */
 
-/* Where a row's block stands among `count` rows packed from `to` on. */
-PS_INLINE uint32_t *tile_place(uint32_t *to, int64_t row, int64_t count, int64_t block,
-                               int64_t blocks, int words_of_block) {
-    int64_t tile = row / ROWS * ROWS, rows = count - tile < ROWS ? count - tile : ROWS;
-    return to + (tile * blocks + block * rows + (row - tile)) * words_of_block;
-}
-
 PS_INLINE void tiles(const struct ps_cpu_source *source, int64_t first, int64_t count, bool bf16,
                      uint32_t *to) {
     const int64_t blocks = (source->k + BLOCK - 1) / BLOCK;
@@ -169,7 +138,7 @@ PS_INLINE void tiles_transposed(const struct ps_cpu_source *source, int64_t firs
                 for (int slot = 0; slot < 16; slot++)
                     square[slot] =
                         slot_of_rows(source, first + row, lanes, block, i * 16 + slot, bf16, pairs);
-                transpose(square);
+                ps_transpose(square);
                 for (int64_t lane = 0; lane < lanes; lane++)
                     ps_store_u(tile_place(to, row + lane, count, block, blocks, 16 * squares) +
                                    i * 16,
