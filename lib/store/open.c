@@ -196,10 +196,11 @@ static enum ps_status open_in(struct ps_store *store, const char *folder, const 
     return check_format(store, folder, error);
 }
 
-enum ps_status ps_store_open_on(struct ps_store **result, const char *path, enum ps_store_mode mode,
-                                const char *network, struct ps_error *error) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, set_up_libraries);
+/* *cut_off: a writer died in the middle of a transaction that used a rollback journal, and SQLite
+ * will not undo it for a reader. */
+static enum ps_status open_once(struct ps_store **result, const char *path, enum ps_store_mode mode,
+                                const char *network, bool *cut_off, struct ps_error *error) {
+    *cut_off = false;
     *result = NULL;
     struct ps_store *store = ps_calloc(1, sizeof *store);
     PS_FAIL_IF_NULL(store, error);
@@ -220,8 +221,26 @@ enum ps_status ps_store_open_on(struct ps_store **result, const char *path, enum
     *result = store;
 done:
     ps_free(folder);
+    if (status != PS_OK && mode == PS_STORE_READ && store->database)
+        *cut_off = (sqlite3_errcode(store->database) & 0xFF) == SQLITE_READONLY;
     if (status != PS_OK) ps_store_close(store);
     return status;
+}
+
+enum ps_status ps_store_open_on(struct ps_store **store, const char *path, enum ps_store_mode mode,
+                                const char *network, struct ps_error *error) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct ps_error own;
+    bool cut_off;
+    if (!error) error = &own;
+    pthread_once(&once, set_up_libraries);
+    enum ps_status status = open_once(store, path, mode, network, &cut_off, error);
+    if (!cut_off) return status;
+    status = open_once(store, path, PS_STORE_WRITE, network, &cut_off, error);
+    if (status != PS_OK)
+        return ps_error_prefix(error, "the last write was cut off and must be undone");
+    ps_store_close(*store);
+    return open_once(store, path, mode, network, &cut_off, error);
 }
 
 enum ps_status ps_store_open(struct ps_store **store, const char *path, enum ps_store_mode mode,

@@ -26,7 +26,7 @@ struct ps_store;
 /* ---- opening ---- */
 
 enum ps_store_mode {
-    PS_STORE_READ,   /* must exist; never changes the file */
+    PS_STORE_READ,   /* must exist; changes nothing, but undoes a write that was cut off */
     PS_STORE_WRITE,  /* must exist */
     PS_STORE_CREATE, /* opened for writing, made with its folders when it is not there */
 };

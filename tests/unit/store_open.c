@@ -141,6 +141,37 @@ static void test_network(void **state) {
     fixture_close(&f);
 }
 
+/* A writer with a rollback journal dies with half a transaction in the file: a reader undoes it. */
+static void test_cut_off(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    int64_t prompt = fixture_prompt(&f, 1);
+    fixture_put(&f, prompt, 0);
+    assert_ok(ps_store_flush(f.store, &error));
+    ps_store_close(f.store);
+    pid_t child = fork();
+    if (child == 0) {
+        if (ps_store_open_on(&f.store, f.path, PS_STORE_WRITE, "NFS", &error) != PS_OK) _exit(1);
+        sqlite3_exec(f.store->database, "PRAGMA cache_size = 2", NULL, NULL, NULL); /* spills */
+        for (int sample = 1; sample < 200; sample++) fixture_put(&f, prompt, sample);
+        raise(SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    char journal[200];
+    struct stat about;
+    snprintf(journal, sizeof journal, "%s-journal", f.path);
+    assert_int_equal(stat(journal, &about), 0);
+    assert_true(about.st_size > 0);
+    assert_ok(ps_store_open(&f.store, f.path, PS_STORE_READ, &error));
+    struct ps_store_stats stats;
+    assert_ok(ps_store_stats(f.store, NULL, &stats, &error));
+    assert_int_equal(stats.traces, 1);
+    fixture_close(&f);
+}
+
 static void test_unflushed_is_dropped(void **state) {
     (void)state;
     struct fixture f;
@@ -197,7 +228,7 @@ int main(void) {
         cmocka_unit_test(test_settings),   cmocka_unit_test(test_wrong_files),
         cmocka_unit_test(test_one_writer), cmocka_unit_test(test_read_only_folder),
         cmocka_unit_test(test_network),    cmocka_unit_test(test_unflushed_is_dropped),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_full),       cmocka_unit_test(test_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
