@@ -169,7 +169,9 @@ enum ps_status ps_examples_add(struct ps_examples *examples, struct ps_store *st
     for (;;) {
         status = ps_store_next(cursor, &row, &more, error);
         if (status != PS_OK || !more) break;
-        status = add_trace(&builder, &row, error);
+        bool chosen = true;
+        if (options->choose) status = options->choose(options->context, &row, &chosen, error);
+        if (status == PS_OK && chosen) status = add_trace(&builder, &row, error);
         if (status != PS_OK) break;
         ps_arena_release(&builder.trace);
     }

@@ -20,6 +20,10 @@ struct ps_example_options {
     int64_t row_tokens;        /* the longest example */
     enum ps_overlong overlong; /* what happens to longer ones; truncated ones have no end token */
     int32_t end_token;
+    /* Which of the rows are taken, NULL: all. */
+    enum ps_status (*choose)(void *context, const struct ps_store_row *row, bool *chosen,
+                             struct ps_error *error);
+    void *context;
 };
 
 /* What became of the traces. */

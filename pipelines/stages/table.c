@@ -1,9 +1,11 @@
-#include "pipelines/stages/stage.h"
+#include "pipelines/stages/stages_internal.h"
 
 #include <string.h>
 
 /* In the order of docs/pipeline-reference.md. */
 const struct ps_stage_kind *const ps_stage_kinds[] = {
+    &ps_stage_import,
+    &ps_stage_train,
     NULL,
 };
 

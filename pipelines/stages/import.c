@@ -1,0 +1,199 @@
+/* The import stage: replies that one has already. A data set's worked solutions, or its bare
+ * answers as a control, become traces of a source of their own, so that everything behind sampling
+ * works on them. They are kept as a selection under the stage's
+ * fingerprint, as those of select are. */
+
+#include "pipelines/stages/prompts.h"
+#include "pipelines/stages/stages_internal.h"
+
+#include "base/file.h"
+
+#include <string.h>
+
+enum target { TARGET_SOLUTION, TARGET_ANSWER };
+
+struct import_settings {
+    struct ps_strings dataset;
+    const char *prompt;
+    int target;
+};
+#define AT(member) offsetof(struct import_settings, member)
+static const char *const targets[] = {"solution", "answer", NULL};
+static const struct ps_setting items[] = {
+    {"dataset", PS_SETTING_STRINGS, AT(dataset), .refers = "dataset", .identity = true,
+     .required = true, .help = "the sets whose own solutions or answers become replies"},
+    {"target", PS_SETTING_ENUM, AT(target), "solution", .names = targets, .identity = true,
+     .help = "the worked solution, or the bare answer as \\boxed{answer}"},
+    {"prompt", PS_SETTING_STRING, AT(prompt), .refers = "prompt", .identity = true,
+     .help = "how the questions are put; by default as the data set says"},
+};
+static const struct ps_settings_table import_table = PS_SETTINGS_TABLE(
+    "import", "Takes replies that are there already.", items, struct import_settings);
+
+/* What a run works with. */
+struct import {
+    const struct ps_stage_context *context;
+    const struct import_settings *settings;
+    struct ps_store *store;
+    int64_t source, sampler, provenance;
+    int64_t *traces; /* of the selection */
+    size_t count, capacity;
+    int64_t added, prompts, without; /* without: rows that have no such target */
+};
+
+static enum ps_status put_identities(struct import *import, const char *what,
+                                     struct ps_error *error) {
+    char source[256];
+    snprintf(source, sizeof source, "{\"imported\":\"%s\"}", what);
+    PS_TRY(ps_store_put_source(import->store, "import", source, &import->source, NULL, error));
+    PS_TRY(ps_store_put_sampler(import->store, "{}", &import->sampler, NULL, error));
+    return ps_store_put_provenance(import->store,
+                                   "{\"engine\":\"import\",\"version\":\"" PS_VERSION "\"}",
+                                   &import->provenance, error);
+}
+
+static enum ps_status put_reply(struct import *import, int64_t prompt, int64_t sample,
+                                struct ps_reply reply, struct ps_error *error) {
+    struct ps_store_trace trace = {.key = {prompt, import->source, import->sampler, sample},
+                                   .provenance = import->provenance,
+                                   .reasoning = reply.reasoning,
+                                   .reasoning_size = reply.reasoning_size,
+                                   .content = reply.content,
+                                   .content_size = reply.content_size,
+                                   .finish = PS_STORE_STOP};
+    enum ps_store_put outcome;
+    if (import->count == import->capacity) {
+        size_t capacity = import->capacity ? 2 * import->capacity : 1024;
+        int64_t *more = ps_realloc(import->traces, capacity * sizeof *more);
+        PS_FAIL_IF_NULL(more, error);
+        import->traces = more;
+        import->capacity = capacity;
+    }
+    PS_TRY(
+        ps_store_put_trace(import->store, &trace, &import->traces[import->count], &outcome, error));
+    import->count++;
+    import->added += outcome != PS_STORE_ALREADY;
+    return ps_store_flush_due(import->store, error);
+}
+
+static enum ps_status import_row(struct import *import, const struct ps_prompter *prompter,
+                                 const struct ps_dataset_row *row, struct ps_error *error) {
+    bool bare = import->settings->target == TARGET_ANSWER;
+    const char *target = bare ? row->gold : row->solution;
+    struct ps_rendered_prompt rendered;
+    struct ps_store_item item;
+    struct ps_arena arena;
+    if (!target) {
+        import->without++;
+        return PS_OK;
+    }
+    ps_arena_init(&arena, 64 << 20);
+    enum ps_status status = ps_prompter_render(prompter, row, &rendered, error);
+    if (status == PS_OK) status = ps_stage_item(row, &arena, &item, error);
+    if (status == PS_OK)
+        status = ps_store_put_prompt(import->store, rendered.conversation.data, &item.prompt, NULL,
+                                     error);
+    if (status == PS_OK) status = ps_store_put_item(import->store, &item, NULL, error);
+    const char *reply = bare ? ps_arena_format(&arena, "\\boxed{%s}", target) : target;
+    if (status == PS_OK && !reply) status = ps_error_set(error, PS_MEMORY, "out of memory");
+    if (status == PS_OK)
+        status = put_reply(import, item.prompt, 0,
+                           ps_reply_split(reply, strlen(reply), rendered.thinking_opened), error);
+    import->prompts++;
+    ps_rendered_prompt_release(&rendered);
+    ps_arena_release(&arena);
+    return status;
+}
+
+static enum ps_status import_datasets(struct import *import, struct ps_error *error) {
+    const struct ps_stage_context *context = import->context;
+    const struct import_settings *settings = import->settings;
+    struct ps_prompter prompter;
+    PS_TRY(put_identities(import, targets[settings->target], error));
+    PS_TRY(ps_prompter_open(&prompter, context, settings->prompt, -1, error));
+    for (size_t d = 0; d < settings->dataset.count; d++) {
+        const struct ps_dataset *dataset;
+        PS_TRY(ps_dataset_get(context->catalog, settings->dataset.items[d], &dataset, error));
+        size_t rows = dataset->count;
+        if (context->limit && rows > (size_t)context->limit) rows = (size_t)context->limit;
+        for (size_t i = 0; i < rows; i++)
+            PS_TRY(import_row(import, &prompter, &dataset->rows[i], error));
+    }
+    return PS_OK;
+}
+
+/* ---- the stage ---- */
+
+static enum ps_status finish(struct import *import, struct ps_error *error) {
+    const struct ps_stage_context *context = import->context;
+    struct ps_buffer text;
+    struct ps_json_writer writer;
+    PS_TRY(ps_store_put_selection(import->store, context->stage->fingerprint, "{}", import->traces,
+                                  import->count, error));
+    PS_TRY(ps_store_flush(import->store, error));
+    ps_buffer_init(&text, 1 << 16);
+    ps_json_writer_begin(&writer, &text);
+    ps_json_write_begin_object(&writer);
+    ps_json_write_key(&writer, "prompts");
+    ps_json_write_integer(&writer, import->prompts);
+    ps_json_write_key(&writer, "traces");
+    ps_json_write_integer(&writer, (int64_t)import->count);
+    ps_json_write_key(&writer, "added");
+    ps_json_write_integer(&writer, import->added);
+    ps_json_write_key(&writer, "without_target");
+    ps_json_write_integer(&writer, import->without);
+    ps_json_write_end_object(&writer);
+    enum ps_status status = ps_json_writer_end(&writer, error);
+    if (status == PS_OK) status = ps_stage_write_result(context, &text, error);
+    ps_buffer_release(&text);
+    return status;
+}
+
+static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {
+    struct import import = {.context = context, .settings = context->settings};
+    PS_TRY(ps_store_open(&import.store, context->pipeline->values.store, PS_STORE_CREATE, error));
+    enum ps_status status = import_datasets(&import, error);
+    if (status == PS_OK && import.count == 0)
+        status = ps_error_set(error, PS_ARGUMENT, "the data sets have no %s to import",
+                              targets[import.settings->target]);
+    if (status == PS_OK) status = finish(&import, error);
+    ps_store_close(import.store);
+    ps_free(import.traces);
+    return status;
+}
+
+static enum ps_status check(const struct ps_stage_context *context, struct ps_error *error) {
+    const struct import_settings *settings = context->settings;
+    struct ps_prompter prompter;
+    PS_TRY(ps_prompter_open(&prompter, context, settings->prompt, -1, error));
+    for (size_t d = 0; d < settings->dataset.count; d++) {
+        const struct ps_dataset *dataset;
+        struct ps_rendered_prompt rendered;
+        PS_TRY(ps_dataset_get(context->catalog, settings->dataset.items[d], &dataset, error));
+        PS_FAIL_IF(dataset->count == 0, error, PS_ARGUMENT, "data set '%s' is empty",
+                   dataset->name);
+        enum ps_status status = ps_prompter_render(&prompter, &dataset->rows[0], &rendered, error);
+        ps_rendered_prompt_release(&rendered);
+        PS_TRY(status);
+    }
+    return PS_OK;
+}
+
+static enum ps_status plan(const struct ps_stage_context *context, struct ps_stage_plan *plan,
+                           struct ps_error *error) {
+    (void)error;
+    if (plan->up_to_date && !ps_file_exists(context->pipeline->values.store)) {
+        plan->up_to_date = false;
+        snprintf(plan->why, sizeof plan->why, "the store is gone");
+    }
+    return PS_OK;
+}
+
+const struct ps_stage_kind ps_stage_import = {
+    .name = "import",
+    .help = "takes a data set's own solutions or answers as replies",
+    .settings = &import_table,
+    .check = check,
+    .plan = plan,
+    .run = run,
+};

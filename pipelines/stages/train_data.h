@@ -1,0 +1,55 @@
+#pragma once
+/* What a train stage starts from: a model with its tokenizer, and examples of the traces that its
+ * inputs selected. */
+
+#include "model/model.h"
+#include "pipelines/stages/stage.h"
+#include "student/examples.h"
+
+struct ps_train_start {
+    struct ps_model_files *files;         /* NULL: random weights */
+    struct ps_model_config *own_config;   /* of random weights */
+    const struct ps_model_config *config; /* either's */
+    struct ps_parameters *own_parameters;
+    const struct ps_parameters *parameters;
+    struct ps_tokenizer *tokenizer;
+    const char *tokenizer_path; /* the folder or file it comes from */
+    uint64_t seed;
+};
+
+/* Opens a model by its name in the pipeline. PS_UNSUPPORTED for a served one. Close it, also after
+ * a failure. */
+enum ps_status ps_train_start_open(struct ps_train_start *start,
+                                   const struct ps_stage_context *context, const char *model,
+                                   struct ps_error *error);
+void ps_train_start_close(struct ps_train_start *start);
+
+/* The token that ends a reply under a template (NULL: chatml). PS_ARGUMENT when the tokenizer has
+ * none. */
+enum ps_status ps_train_end_token(const struct ps_train_start *start, const char *template,
+                                  int32_t *token, struct ps_error *error);
+
+/* Puts the tokenizer's files beside the weights in FOLDER/NAME, and the end token that was trained
+ * among those of generation_config.json. */
+enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *folder,
+                                   const char *name, struct ps_error *error);
+
+struct ps_train_data_options {
+    const char *template;
+    int64_t sequence_length;
+    enum ps_overlong overlong;
+    const char *validation; /* a data set whose traces are held out, or NULL */
+};
+
+struct ps_train_data {
+    struct ps_examples examples, validation;
+};
+
+/* Examples of everything that the stage's inputs selected. Rows of a test split are refused, so is
+ * a validation set of which nothing was selected. Close it, also after a failure. */
+enum ps_status ps_train_data_open(struct ps_train_data *data,
+                                  const struct ps_stage_context *context,
+                                  struct ps_train_start *start,
+                                  const struct ps_train_data_options *options,
+                                  struct ps_error *error);
+void ps_train_data_close(struct ps_train_data *data);
