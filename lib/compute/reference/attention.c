@@ -59,6 +59,7 @@ static void append(struct ps_stream *stream, const struct ps_attention_shape *sh
                    const struct ps_paged_batch *batch, struct ps_matrix k, struct ps_matrix v,
                    void *cache) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, k);
     struct layout layout = page_layout(shape);
     int64_t bad = 0, heads = shape->key_value_heads;
     for (int64_t s = 0; s < batch->sequences; s++) {
@@ -233,6 +234,8 @@ static void paged(struct ps_stream *stream, const struct ps_attention_shape *sha
                   const struct ps_paged_batch *batch, struct ps_matrix q, const void *cache,
                   struct ps_matrix out) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, q);
+    ps_check_limits(stream, out);
     check_shape(stream, shape);
     for (int64_t s = 0; s < batch->sequences; s++) {
         struct source source = {
@@ -253,6 +256,7 @@ static void packed_forward(struct ps_stream *stream, const struct ps_attention_s
                            struct ps_matrix k, struct ps_matrix v, struct ps_matrix out,
                            float *log_sum) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, q);
     check_shape(stream, shape);
     for (int64_t s = 0; s < sequences; s++) {
         int64_t rows = starts[s + 1] - starts[s];

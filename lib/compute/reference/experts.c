@@ -55,6 +55,7 @@ static void keep_groups(const struct ps_router *router, float *selection, float 
 static void route(struct ps_stream *stream, const struct ps_router *router, struct ps_matrix logits,
                   float *scores, int32_t *ids, float *weights) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, logits);
     int64_t n = router->experts, k = router->per_token;
     float *x = ps_scratch(stream, n), *selection = ps_scratch(stream, n);
     float *of_group = ps_scratch(stream, n);
@@ -85,6 +86,7 @@ static void route_backward(struct ps_stream *stream, const struct ps_router *rou
                            const float *scores, const int32_t *ids, const float *weights,
                            const float *dweights, const float *load, struct ps_matrix dlogits) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, dlogits);
     int64_t n = router->experts, k = router->per_token;
     float *d = ps_scratch(stream, n);
     for (int64_t t = 0; t < dlogits.rows; t++) {
@@ -178,6 +180,7 @@ static void dispatch_backward(struct ps_stream *stream, struct ps_matrix dsorted
 static void combine(struct ps_stream *stream, struct ps_matrix sorted, int64_t per_token,
                     const int32_t *place, const float *weights, struct ps_matrix y) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, sorted);
     for (int64_t t = 0; t < y.rows; t++) {
         for (int64_t c = 0; c < y.columns; c++) {
             float sum = 0;
@@ -193,6 +196,7 @@ static void combine_backward(struct ps_stream *stream, struct ps_matrix sorted, 
                              const int32_t *place, const float *weights, struct ps_matrix dy,
                              struct ps_matrix dsorted, float *dweights) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, sorted);
     int64_t n = dy.columns;
     float *d = ps_scratch(stream, n), *x = ps_scratch(stream, n);
     for (int64_t t = 0; t < dy.rows; t++) {

@@ -73,6 +73,7 @@ static float row_loss(const struct ps_loss *loss, int64_t t, float *logits, int6
 static void loss(struct ps_stream *stream, const struct ps_weight *head, struct ps_matrix x,
                  const struct ps_loss *loss, float *losses, struct ps_matrix dx, float *dw) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, x);
     const struct ps_linear_operations *linear = &stream->compute->linear;
     enum ps_weight_format format = x.dtype == PS_DTYPE_F32 ? PS_WEIGHT_F32 : PS_WEIGHT_BF16;
     int64_t chunk = ps_min(CHUNK, x.rows), n = ps_weight_description(head)->outputs;

@@ -258,6 +258,8 @@ static void multiply(struct ps_stream *stream, const struct ps_weight *weight, b
 static void forward(struct ps_stream *stream, const struct ps_weight *weight, struct ps_matrix x,
                     const float *bias, struct ps_matrix y) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, x);
+    ps_check_limits(stream, y);
     multiply(stream, weight, false, x, bias, y, false);
     ps_end(stream, operation);
 }
@@ -265,6 +267,8 @@ static void forward(struct ps_stream *stream, const struct ps_weight *weight, st
 static void input_gradient(struct ps_stream *stream, const struct ps_weight *weight,
                            struct ps_matrix dy, struct ps_matrix dx, bool accumulate) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, dy);
+    ps_check_limits(stream, dx);
     multiply(stream, weight, true, dy, NULL, dx, accumulate);
     ps_end(stream, operation);
 }
@@ -312,6 +316,8 @@ static void bias_gradient(struct ps_matrix dy, float *db) {
 static void weight_gradient(struct ps_stream *stream, enum ps_weight_format format,
                             struct ps_matrix dy, struct ps_matrix x, float *dw, float *db) {
     assert(dy.rows == x.rows);
+    ps_check_limits(stream, dy);
+    ps_check_limits(stream, x);
     for (int64_t first = 0; first < x.rows; first += GRADIENT_ROWS) {
         struct ps_operation operation = ps_begin(stream);
         int64_t count = ps_min(GRADIENT_ROWS, x.rows - first);

@@ -21,9 +21,8 @@ static int64_t max(int64_t a, int64_t b) {
 
 /* The most floats that one operation takes by ps_scratch(), each term a little too large rather
  * than too small; what is never written costs no memory. */
-static size_t scratch_floats(const struct ps_compute_limits *l) {
-    int64_t wide = max(max(l->columns, l->experts), max(l->vocabulary, 1024));
-    wide = max(wide, l->heads * l->head_size) + 64;
+static size_t scratch_floats(const struct ps_compute_limits *l, int64_t most_columns) {
+    int64_t wide = max(most_columns, 1024) + 64;
     int64_t linear = 34 * wide;
     int64_t head = linear + 4 * wide + 2 * max(1, l->head_rows < 256 ? l->head_rows : 256) * wide;
     int64_t attention = (l->heads + 16) * (2 * l->head_size + 64) + 6 * 128 * (l->head_size + 128);
@@ -37,7 +36,10 @@ enum ps_status ps_reference_stream_init(struct ps_stream *stream, struct ps_comp
     memset(stream, 0, sizeof *stream);
     stream->compute = compute;
     stream->limits = *limits;
-    stream->scratch_size = scratch_floats(limits);
+    stream->most_rows = max(limits->rows, limits->head_rows);
+    stream->most_columns = max(max(limits->columns, limits->vocabulary),
+                               max(limits->heads * limits->head_size, limits->experts));
+    stream->scratch_size = scratch_floats(limits, stream->most_columns);
     stream->scratch = allocate(compute, stream->scratch_size * sizeof(float));
     PS_FAIL_IF_NULL(stream->scratch, error);
     return PS_OK;

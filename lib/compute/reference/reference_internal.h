@@ -11,6 +11,7 @@
 struct ps_stream {
     struct ps_compute *compute;
     struct ps_compute_limits limits;
+    int64_t most_rows, most_columns;   /* of any matrix, by the limits */
     struct ps_error error;             /* the first since the last synchronize(); PS_OK: none */
     float *scratch;                    /* of the operation that runs */
     size_t scratch_size, scratch_used; /* floats */
@@ -61,6 +62,14 @@ static inline struct ps_operation ps_begin(struct ps_stream *stream) {
 static inline void ps_end(struct ps_stream *stream, struct ps_operation operation) {
     stream->scratch_used = operation.scratch_used;
     ps_float_mode_leave(operation.mode);
+}
+
+/* A matrix of any operation is within the limits that the stream was made for. */
+static inline void ps_check_limits(const struct ps_stream *stream, struct ps_matrix m) {
+    assert(m.rows >= 0 && m.rows <= stream->most_rows);
+    assert(m.columns >= 0 && m.columns <= stream->most_columns);
+    (void)stream;
+    (void)m;
 }
 
 /* Room for `count` floats until the operation ends, 64-byte aligned, not initialised. */

@@ -20,6 +20,7 @@ static void embedding(struct ps_stream *stream, struct ps_matrix table, const in
 static void embedding_backward(struct ps_stream *stream, const int32_t *tokens,
                                struct ps_matrix dout, float *dtable, int64_t vocabulary) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, dout);
     for (int64_t t = 0; t < dout.rows; t++) {
         assert(tokens[t] >= 0 && tokens[t] < vocabulary);
         float *row = dtable + tokens[t] * dout.columns;
@@ -33,6 +34,7 @@ static void rms_norm(struct ps_stream *stream, struct ps_matrix x, struct ps_mat
                      struct ps_matrix sum, const float *weight, float epsilon, int64_t groups,
                      struct ps_matrix y, float *inverse) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, x);
     int64_t n = x.columns / groups;
     float *row = ps_scratch(stream, x.columns);
     assert(x.columns % groups == 0 && y.rows == x.rows && y.columns == x.columns);
@@ -59,6 +61,7 @@ static void rms_norm_backward(struct ps_stream *stream, struct ps_matrix x, cons
                               const float *weight, int64_t groups, struct ps_matrix dy,
                               struct ps_matrix residual, struct ps_matrix dx, float *dweight) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, x);
     int64_t n = x.columns / groups;
     float *h = ps_scratch(stream, n), *g = ps_scratch(stream, n), *partial = ps_scratch(stream, n);
     for (int64_t t = 0; t < x.rows; t++) {
@@ -88,6 +91,7 @@ static void rms_norm_backward(struct ps_stream *stream, struct ps_matrix x, cons
 static void rope(struct ps_stream *stream, const struct ps_rope *rope, const int32_t *positions,
                  struct ps_matrix x, bool backward) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, x);
     int64_t half = rope->rotary / 2;
     bool halves = rope->layout == PS_ROPE_HALVES;
     assert(x.columns == rope->heads * rope->head_size);
@@ -116,6 +120,7 @@ static void rope(struct ps_stream *stream, const struct ps_rope *rope, const int
 
 static void swiglu(struct ps_stream *stream, struct ps_matrix gate_up, struct ps_matrix y) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, gate_up);
     assert(gate_up.columns == 2 * y.columns && gate_up.rows == y.rows);
     for (int64_t t = 0; t < y.rows; t++)
         for (int64_t i = 0; i < y.columns; i++)
@@ -127,6 +132,7 @@ static void swiglu(struct ps_stream *stream, struct ps_matrix gate_up, struct ps
 static void swiglu_backward(struct ps_stream *stream, struct ps_matrix gate_up, struct ps_matrix dy,
                             struct ps_matrix dgate_up) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, gate_up);
     for (int64_t t = 0; t < dy.rows; t++) {
         for (int64_t i = 0; i < dy.columns; i++) {
             float gate = ps_get(gate_up, t, i), up = ps_get(gate_up, t, dy.columns + i);

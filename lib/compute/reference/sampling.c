@@ -98,6 +98,7 @@ static int32_t choose(const struct ps_sampler *sampler, const struct row *row, i
 static void sample(struct ps_stream *stream, struct ps_matrix logits, int64_t valid_vocabulary,
                    const struct ps_sampler *samplers, int32_t *tokens, float *log_probabilities) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, logits);
     int64_t n = valid_vocabulary;
     struct candidate *heap = (struct candidate *)ps_scratch(stream, 2 * n);
     int32_t *ids = (int32_t *)ps_scratch(stream, n);
@@ -113,6 +114,7 @@ static void sample(struct ps_stream *stream, struct ps_matrix logits, int64_t va
 static void log_probabilities(struct ps_stream *stream, struct ps_matrix logits,
                               int64_t valid_vocabulary, const int32_t *targets, float *out) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, logits);
     for (int64_t t = 0; t < logits.rows; t++) {
         struct row row = get_row(stream, logits, valid_vocabulary, t);
         assert(targets[t] >= 0 && targets[t] < valid_vocabulary);
@@ -124,6 +126,7 @@ static void log_probabilities(struct ps_stream *stream, struct ps_matrix logits,
 static void top_k(struct ps_stream *stream, struct ps_matrix logits, int64_t valid_vocabulary,
                   int64_t k, int32_t *ids, float *out) {
     struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, logits);
     struct candidate *heap = (struct candidate *)ps_scratch(stream, 2 * valid_vocabulary);
     assert(k <= valid_vocabulary);
     for (int64_t t = 0; t < logits.rows; t++) {
