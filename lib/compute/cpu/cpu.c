@@ -159,6 +159,7 @@ static size_t thread_bytes(const struct ps_cpu_kernels *kernels,
     int64_t widest = larger(larger(limits->columns, limits->experts), PS_CPU_GRADIENT_ROWS);
     size_t bytes =
         larger_size(ps_cpu_product_scratch(kernels, widest), ps_cpu_attention_scratch(limits));
+    bytes = larger_size(bytes, ps_cpu_sampling_scratch(limits->vocabulary));
     if (limits->training)
         bytes = larger_size(bytes, ps_cpu_attention_backward_scratch(kernels, limits));
     return bytes / 64 * 64 + 64;
@@ -233,6 +234,8 @@ enum ps_status ps_cpu_open(int threads, struct ps_compute **compute, struct ps_e
         made->compute.attention = ps_cpu_attention;
         made->compute.rows = ps_cpu_rows;
         made->compute.experts = ps_cpu_experts;
+        made->compute.head = ps_cpu_head;
+        made->compute.sampling = ps_cpu_sampling;
         made->compute.optimizer = ps_cpu_optimizer;
         made->compute.close = close_cpu;
         *compute = &made->compute;

@@ -57,6 +57,7 @@ struct ps_cpu_kernels {
     const char *name;
     const struct ps_cpu_tasks *tasks;
     const struct ps_cpu_attention_kernels *attention;
+    const struct ps_cpu_vocabulary_kernels *vocabulary;
     int tile_rows, lanes;
     bool pairs; /* BF16 in A is kept in pairs, else as floats */
 
@@ -167,6 +168,12 @@ size_t ps_cpu_attention_backward_scratch(const struct ps_cpu_kernels *kernels,
 size_t ps_cpu_attention_shared(const struct ps_cpu_kernels *kernels,
                                const struct ps_compute_limits *limits);
 
+/* Bytes of scratch of a thread for sampling and for the loss (sampling.c). */
+struct ps_cpu_vocabulary_kernels;
+size_t ps_cpu_sampling_scratch(int64_t vocabulary);
+
+extern const struct ps_head_operations ps_cpu_head;
+extern const struct ps_sampling_operations ps_cpu_sampling;
 extern const struct ps_attention_operations ps_cpu_attention;
 extern const struct ps_linear_operations ps_cpu_linear;
 extern const struct ps_row_operations ps_cpu_rows;

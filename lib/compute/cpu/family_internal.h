@@ -70,3 +70,4 @@ void PS_CPU_NAME(ps_cpu_pack_b)(const struct ps_cpu_source *source, int64_t firs
                                 bool bf16, void *to);
 extern const struct ps_cpu_tasks PS_CPU_NAME(ps_cpu_tasks);
 extern const struct ps_cpu_attention_kernels PS_CPU_NAME(ps_cpu_attention_kernels);
+extern const struct ps_cpu_vocabulary_kernels PS_CPU_NAME(ps_cpu_vocabulary_kernels);

@@ -150,6 +150,7 @@ const struct ps_cpu_kernels PS_CPU_NAME(ps_cpu_kernels) = {
     .name = TEXT(PS_CPU_FAMILY),
     .tasks = &PS_CPU_NAME(ps_cpu_tasks),
     .attention = &PS_CPU_NAME(ps_cpu_attention_kernels),
+    .vocabulary = &PS_CPU_NAME(ps_cpu_vocabulary_kernels),
     .tile_rows = ROWS,
     .lanes = LANES,
     .pairs = PAIRS,

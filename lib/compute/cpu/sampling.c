@@ -1,0 +1,255 @@
+/* Sampling, and log-probabilities of logits.
+ *
+ * A draw needs the sum of all candidates' weights in descending order of logit, so candidates are
+ * sorted, by a radix sort of 3 passes over 11 bits. Two things keep it short. The largest weight is
+ * exactly 1, so in a sum in double a weight below 2^-53 changes nothing: candidates whose exponent
+ * is below -37 are left out. And with top-k only those are sorted whose upper 11 bits are at least
+ * those of the k-th largest, found by counting. */
+
+#include "base/random.h"
+#include "compute/cpu/cpu_internal.h"
+#include "compute/cpu/vocabulary_internal.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
+
+static const float LEAST_EXPONENT = -37;
+
+/* A candidate: its key in the upper half, its id in the lower one. Ascending keys are descending
+ * logits, so that ties stand in the order of ids. */
+static uint64_t candidate(float logit, int64_t id) {
+    uint32_t bits;
+    logit = ps_flush(logit) + 0.0f; /* one zero */
+    memcpy(&bits, &logit, sizeof bits);
+    uint32_t key = bits >> 31 ? bits : ~(bits | 0x80000000u);
+    return (uint64_t)key << 32 | (uint64_t)id;
+}
+
+static float logit_of(uint64_t candidate) {
+    uint32_t key = (uint32_t)(candidate >> 32);
+    uint32_t bits = key >> 31 ? key : ~key & 0x7FFFFFFFu;
+    float logit;
+    memcpy(&logit, &bits, sizeof logit);
+    return logit;
+}
+
+/* Sorts ascending and stably by the upper halves; `other` has room for as many. Returns where the
+ * result is. */
+static uint64_t *sort(uint64_t *from, uint64_t *other, int64_t n) {
+    uint32_t starts[PASSES][DIGITS];
+    memset(starts, 0, sizeof starts);
+    for (int64_t i = 0; i < n; i++)
+        for (int pass = 0; pass < PASSES; pass++)
+            starts[pass][from[i] >> (32 + pass * DIGIT_BITS) & (DIGITS - 1)]++;
+    for (int pass = 0; pass < PASSES; pass++) {
+        const int shift = 32 + pass * DIGIT_BITS;
+        uint32_t *start = starts[pass], sum = 0;
+        if (n == 0 || start[from[0] >> shift & (DIGITS - 1)] == n) continue; /* all alike */
+        for (int digit = 0; digit < DIGITS; digit++) {
+            uint32_t count = start[digit];
+            start[digit] = sum;
+            sum += count;
+        }
+        for (int64_t i = 0; i < n; i++) other[start[from[i] >> shift & (DIGITS - 1)]++] = from[i];
+        uint64_t *swap = from;
+        from = other;
+        other = swap;
+    }
+    return from;
+}
+
+/* A row of logits, what its softmax needs, and a thread's room for 2 n candidates and 2 n floats.
+ */
+struct row {
+    const struct ps_cpu_vocabulary_kernels *kernels;
+    const float *logits;
+    int64_t n;
+    float max, log_sum;
+    uint64_t *candidates, *other;
+    float *sorted, *weights;
+};
+
+size_t ps_cpu_sampling_scratch(int64_t vocabulary) {
+    return (size_t)(vocabulary + 16) * (2 * sizeof(uint64_t) + 2 * sizeof(float));
+}
+
+/* The k best, in order; returns where they are. */
+static uint64_t *best(const struct row *row, int64_t k) {
+    uint32_t counts[DIGITS] = {0}, digit = 0;
+    const int shift = 64 - DIGIT_BITS;
+    int64_t found = 0, n = 0;
+    for (int64_t i = 0; i < row->n; i++) counts[candidate(row->logits[i], 0) >> shift]++;
+    for (;; digit++) {
+        found += counts[digit];
+        if (found >= k || digit == DIGITS - 1) break;
+    }
+    for (int64_t i = 0; i < row->n; i++) {
+        uint64_t next = candidate(row->logits[i], i);
+        row->candidates[n] = next;
+        n += next >> shift <= digit;
+    }
+    return sort(row->candidates, row->other, n);
+}
+
+/* All that can matter to a draw at this temperature, in order. */
+static uint64_t *all(const struct row *row, float temperature, int64_t *count) {
+    const float least = row->max + LEAST_EXPONENT * temperature - 1e-3f * fabsf(row->max);
+    int64_t n = 0;
+    for (int64_t i = 0; i < row->n; i++) {
+        row->candidates[n] = candidate(row->logits[i], i);
+        n += !(row->logits[i] < least);
+    }
+    *count = n;
+    return sort(row->candidates, row->other, n);
+}
+
+static int32_t first_of_max(const struct row *row) {
+    for (int64_t i = 0; i < row->n; i++)
+        if (row->logits[i] == row->max) return (int32_t)i;
+    return 0;
+}
+
+static int32_t choose(const struct row *row, const struct ps_sampler *sampler) {
+    if (sampler->temperature == 0) return first_of_max(row);
+    const float *weights = row->weights;
+    int64_t kept = row->n;
+    uint64_t *sorted;
+    if (sampler->top_k > 0 && sampler->top_k < row->n) {
+        kept = sampler->top_k;
+        sorted = best(row, kept);
+    } else {
+        sorted = all(row, sampler->temperature, &kept);
+    }
+    for (int64_t i = 0; i < kept; i++) row->sorted[i] = logit_of(sorted[i]);
+    row->kernels->weights(row->sorted, kept, row->max, sampler->temperature, row->weights);
+    double total = 0;
+    for (int64_t i = 0; i < kept; i++) total = total + (double)weights[i];
+    if (sampler->top_p < 1) {
+        double wanted = (double)sampler->top_p * total;
+        int64_t n = 0;
+        for (total = 0; n < kept && (n == 0 || total < wanted); n++)
+            total = total + (double)weights[n];
+        kept = n;
+    }
+    if (sampler->min_p > 0) {
+        int64_t n = 0;
+        for (total = 0; n < kept && (n == 0 || weights[n] >= sampler->min_p); n++)
+            total = total + (double)weights[n];
+        kept = n;
+    }
+    double goal = (double)ps_random_uniform(sampler->key, sampler->counter) * total, running = 0;
+    for (int64_t i = 0; i < kept; i++) {
+        running = running + (double)weights[i];
+        if (running > goal) return (int32_t)(uint32_t)sorted[i];
+    }
+    return kept > 0 ? (int32_t)(uint32_t)sorted[0] : 0; /* only for logits that are not finite */
+}
+
+/* ---- rows over threads -------------------------------------------------------------------- */
+
+struct work {
+    struct ps_cpu_stream *stream;
+    struct ps_matrix logits;
+    int64_t valid, k;
+    const struct ps_sampler *samplers;
+    const int32_t *targets;
+    int32_t *ids;
+    float *out;
+    int64_t *bad;
+};
+
+static struct row get_row(const struct work *work, int64_t t) {
+    char *scratch = ps_cpu_thread_scratch(work->stream, omp_get_thread_num());
+    struct row row = {
+        .kernels = work->stream->kernels->vocabulary,
+        .logits = (const float *)work->logits.data + t * work->logits.stride,
+        .n = work->valid,
+        .candidates = (uint64_t *)scratch,
+    };
+    row.other = row.candidates + row.n;
+    row.sorted = (float *)(row.other + row.n);
+    row.weights = row.sorted + row.n;
+    row.max = row.kernels->row_max(row.logits, row.n);
+    row.log_sum = row.kernels->log_sum(row.logits, row.n, row.max);
+    if (!isfinite(row.log_sum)) __atomic_fetch_add(work->bad, 1, __ATOMIC_RELAXED);
+    return row;
+}
+
+static float log_probability(const struct row *row, int64_t id) {
+    return (row->logits[id] - row->max) - row->log_sum;
+}
+
+static void sample_rows(const void *arguments, int64_t first, int64_t end) {
+    const struct work *work = arguments;
+    for (int64_t t = first; t < end; t++) {
+        struct row row = get_row(work, t);
+        work->ids[t] = choose(&row, work->samplers + t);
+        work->out[t] = log_probability(&row, work->ids[t]);
+    }
+}
+
+static void target_rows(const void *arguments, int64_t first, int64_t end) {
+    const struct work *work = arguments;
+    for (int64_t t = first; t < end; t++) {
+        struct row row = get_row(work, t);
+        assert(work->targets[t] >= 0 && work->targets[t] < row.n);
+        work->out[t] = log_probability(&row, work->targets[t]);
+    }
+}
+
+static void top_k_rows(const void *arguments, int64_t first, int64_t end) {
+    const struct work *work = arguments;
+    for (int64_t t = first; t < end; t++) {
+        struct row row = get_row(work, t);
+        const uint64_t *sorted = best(&row, work->k);
+        for (int64_t i = 0; i < work->k; i++) {
+            int32_t id = (int32_t)(uint32_t)sorted[i];
+            work->ids[t * work->k + i] = id;
+            work->out[t * work->k + i] = log_probability(&row, id);
+        }
+    }
+}
+
+static void run(struct ps_stream *stream, struct work work, ps_cpu_task *task, double nanoseconds) {
+    int64_t bad = 0;
+    work.stream = ps_cpu_stream(stream);
+    work.bad = &bad;
+    assert(work.logits.dtype == PS_DTYPE_F32 && work.valid > 0);
+    assert(work.valid <= work.logits.columns);
+    ps_cpu_run(stream, task, &work, work.logits.rows, nanoseconds * (double)work.valid);
+    ps_reference_report_bad(stream, bad, "logits");
+}
+
+static void sample(struct ps_stream *stream, struct ps_matrix logits, int64_t valid_vocabulary,
+                   const struct ps_sampler *samplers, int32_t *tokens, float *log_probabilities) {
+    struct work work = {.logits = logits,
+                        .valid = valid_vocabulary,
+                        .samplers = samplers,
+                        .ids = tokens,
+                        .out = log_probabilities};
+    run(stream, work, sample_rows, 5);
+}
+
+static void log_probabilities(struct ps_stream *stream, struct ps_matrix logits,
+                              int64_t valid_vocabulary, const int32_t *targets, float *out) {
+    struct work work = {
+        .logits = logits, .valid = valid_vocabulary, .targets = targets, .out = out};
+    run(stream, work, target_rows, 1);
+}
+
+static void top_k(struct ps_stream *stream, struct ps_matrix logits, int64_t valid_vocabulary,
+                  int64_t k, int32_t *ids, float *out) {
+    struct work work = {
+        .logits = logits, .valid = valid_vocabulary, .k = k, .ids = ids, .out = out};
+    assert(k <= valid_vocabulary);
+    run(stream, work, top_k_rows, 3);
+}
+
+const struct ps_sampling_operations ps_cpu_sampling = {
+    .sample = sample,
+    .log_probabilities = log_probabilities,
+    .top_k = top_k,
+};
