@@ -93,6 +93,28 @@ enum ps_status ps_store_put_provenance(struct ps_store *store, const char *json,
     return put(store, &provenance_kind, NULL, json, id, NULL, error);
 }
 
+static enum ps_status find(struct ps_store *store, const struct kind *kind, const char *json,
+                           int64_t *id, struct ps_error *error) {
+    struct ps_hash hash;
+    PS_TRY(ps_store_identity(json, &hash, error));
+    return ps_store_get(store, id, error, kind->find, "b", hash.bytes, sizeof hash.bytes);
+}
+
+enum ps_status ps_store_find_prompt(struct ps_store *store, const char *json, int64_t *id,
+                                    struct ps_error *error) {
+    return find(store, &prompt_kind, json, id, error);
+}
+
+enum ps_status ps_store_find_source(struct ps_store *store, const char *json, int64_t *id,
+                                    struct ps_error *error) {
+    return find(store, &source_kind, json, id, error);
+}
+
+enum ps_status ps_store_find_sampler(struct ps_store *store, const char *json, int64_t *id,
+                                     struct ps_error *error) {
+    return find(store, &sampler_kind, json, id, error);
+}
+
 enum ps_status ps_store_put_item(struct ps_store *store, const struct ps_store_item *item,
                                  int64_t *id, struct ps_error *error) {
     int64_t own;

@@ -81,6 +81,14 @@ enum ps_status ps_store_put_sampler(struct ps_store *store, const char *json, in
 enum ps_status ps_store_put_provenance(struct ps_store *store, const char *json, int64_t *id,
                                        struct ps_error *error);
 
+/* The rows that have these; *id is 0 when there is none. They change nothing. */
+enum ps_status ps_store_find_prompt(struct ps_store *store, const char *json, int64_t *id,
+                                    struct ps_error *error);
+enum ps_status ps_store_find_source(struct ps_store *store, const char *json, int64_t *id,
+                                    struct ps_error *error);
+enum ps_status ps_store_find_sampler(struct ps_store *store, const char *json, int64_t *id,
+                                     struct ps_error *error);
+
 /* A row of a data set that asks this prompt. (dataset, split, row, prompt) is unique; putting it
  * again replaces gold and extra, which touches no trace. */
 struct ps_store_item {
