@@ -7,7 +7,7 @@
 enum { KEEP_SECONDS = 60, TEXT_LIMIT = PS_STORE_BODY_LIMIT };
 
 static void tell(struct run *run) {
-    run->report->rates = ps_generator_rates(run->job->generator);
+    if (run->job->generator) run->report->rates = ps_generator_rates(run->job->generator);
     run->report->seconds = ps_seconds() - run->started;
     if (run->job->progress) run->job->progress(run->job->context, run->report);
 }
@@ -15,7 +15,7 @@ static void tell(struct run *run) {
 static enum ps_status sample_all(struct run *run, struct ps_error *error) {
     const struct ps_sample_job *job = run->job;
     double interval = job->keep_seconds > 0 ? job->keep_seconds : KEEP_SECONDS;
-    for (;;) {
+    while (run->report->done < run->report->replies) {
         PS_TRY(ps_stop_check(error));
         PS_TRY(run_fill(run, error));
         if (ps_generator_pending(job->generator) == 0) break;
@@ -44,7 +44,10 @@ enum ps_status ps_sample_run(const struct ps_sample_job *job, struct ps_sample_r
     ps_arena_init(&run.arena, SIZE_MAX / 2);
     ps_buffer_init(&run.text, TEXT_LIMIT);
     enum ps_status status = run_prepare(&run, error);
-    if (status == PS_OK) {
+    bool missing = report->done < report->replies;
+    if (status == PS_OK && missing && !job->generator)
+        status = ps_error_set(error, PS_INTERNAL, "replies are missing and no model is loaded");
+    if (status == PS_OK && missing) {
         tell(&run);
         status = sample_all(&run, error);
         if (status != PS_OK) status = keep_rest(&run, status, error);

@@ -59,9 +59,8 @@ struct ps_sample_job {
     const struct ps_sample_prompt *prompts; /* one that occurs twice is sampled once */
     size_t prompt_count;
     int64_t max_tokens;
-    struct ps_generator *generator;
-    int64_t positions;                    /* the generator's */
-    const struct ps_model_config *config; /* its end ids */
+    struct ps_generator *generator; /* NULL, as provenance, when nothing can be missing */
+    int64_t positions;              /* the generator's */
     const struct ps_tokenizer *tokenizer;
     double keep_seconds; /* between two times of keeping what is in flight; 0: 60 */
     void (*progress)(void *context, const struct ps_sample_report *so_far); /* or NULL */

@@ -22,6 +22,7 @@ static enum ps_status put_identities(struct run *run, struct ps_error *error) {
     PS_TRY(status);
     PS_TRY(
         ps_store_put_source(job->store, job->source_name, job->source, &run->source, NULL, error));
+    if (!job->provenance) return PS_OK;
     return ps_store_put_provenance(job->store, job->provenance, &run->provenance, error);
 }
 

@@ -7,6 +7,7 @@ struct ps_dataset_source;
 /* Members of an open object that describe where a data set's rows come from. */
 void ps_dataset_write_source(struct ps_json_writer *writer, const struct ps_dataset_source *source);
 
+extern const struct ps_command ps_command_ask;
 extern const struct ps_command ps_command_check;
 extern const struct ps_command ps_command_dataset_list;
 extern const struct ps_command ps_command_dataset_show;
@@ -18,6 +19,7 @@ extern const struct ps_command ps_command_model_score;
 extern const struct ps_command ps_command_new;
 extern const struct ps_command ps_command_plan;
 extern const struct ps_command ps_command_run;
+extern const struct ps_command ps_command_sample;
 extern const struct ps_command ps_command_status;
 extern const struct ps_command ps_command_text_decode;
 extern const struct ps_command ps_command_text_encode;

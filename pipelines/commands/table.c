@@ -9,6 +9,8 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_plan,
     &ps_command_run,
     &ps_command_status,
+    &ps_command_sample,
+    &ps_command_ask,
     &ps_command_traces_list,
     &ps_command_traces_show,
     &ps_command_traces_stats,
@@ -31,7 +33,6 @@ const struct ps_command *const ps_commands[] = {
  * one word for a command and everything behind it. */
 const char *const ps_commands_not_built[] = {
     /* clang-format off */
-    "ask",
     "bench",
     "doctor",
     "evaluate",
@@ -39,7 +40,6 @@ const char *const ps_commands_not_built[] = {
     "grade",
     "model convert",
     "report",
-    "sample",
     "select",
     "text render",
     "traces backup",

@@ -7,7 +7,7 @@
 #include "base/progress.h"
 #include "base/settings.h"
 #include "datasets/datasets.h"
-#include "pipelines/stages/stage.h"
+#include "pipelines/stages/prompts.h"
 #include "teacher/local.h"
 #include "teacher/teacher.h"
 
@@ -103,45 +103,34 @@ extern const char *const ps_sampling_precisions[];
             .help = "reference or cpu; by default the best one"                                    \
     }
 
-/* ---- prompts ---- */
-
-/* How rows become prompts. */
-struct ps_sampling_prompt {
-    struct ps_prompt prompt; /* user NULL: each row's source has its own default */
-    const struct ps_row *shots;
-    size_t shot_count;
-};
-
-/* A prompt of the pipeline by name, NULL for the data sets' default, with what a model says about
- * thinking where the prompt does not. */
-enum ps_status ps_sampling_prompt(const struct ps_stage_context *context, const char *name,
-                                  const struct ps_pipeline_model *model,
-                                  struct ps_sampling_prompt *prompt, struct ps_error *error);
-
-/* The value of a map for this key, else its "default", else NULL. */
-const char *ps_string_map_get(const struct ps_string_map *map, const char *key);
-
 /* ---- work ---- */
+
+/* A model by its name, as something that can be opened here. *folder is NULL when a stage makes it
+ * that has not run; thinking is what a prompter wants to know. PS_UNSUPPORTED for a served one and
+ * for random weights. */
+enum ps_status ps_sampling_model(const struct ps_stage_context *context, const char *name,
+                                 const char **folder, int *thinking, struct ps_error *error);
+
+/* The value of a map for this key, else that of "default", else NULL. */
+const char *ps_string_map_get(const struct ps_string_map *map, const char *key);
 
 struct ps_sampling_set {
     const char *dataset;
     int64_t samples; /* replies for each row */
 };
 
+/* Catalog, seed, limit and arena are those of the prompter's context. */
 struct ps_sampling {
-    const char *name, *folder; /* the model's */
-    struct ps_sampling_prompt prompt;
+    const char *name;   /* the model's */
+    const char *folder; /* NULL, in check alone: it is not made yet */
+    const struct ps_prompter *prompter;
     const struct ps_sampling_set *sets;
     size_t set_count;
-    struct ps_dataset_catalog *catalog;
     const struct ps_sampling_settings *settings;
-    uint64_t seed;
-    int64_t limit; /* most rows of each set; 0: all */
-    struct ps_arena *arena;
 };
 
-/* Every row of every set as a prompt, in their order: with ids if there is a tokenizer. first, when
- * not NULL, gets the text of the first one. */
+/* Every row of every set (at most `limit` of each) as a prompt, in their order; with ids if there
+ * is a tokenizer. */
 struct ps_sampling_prompts {
     struct ps_sample_prompt *items;
     const struct ps_dataset_row **rows; /* [count], parallel to items */

@@ -4,6 +4,7 @@
 
 /* In the order of docs/pipeline-reference.md. */
 const struct ps_stage_kind *const ps_stage_kinds[] = {
+    &ps_stage_sample,
     &ps_stage_import,
     &ps_stage_train,
     NULL,

@@ -1,0 +1,350 @@
+#include "pipelines/stages/sampling.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <string.h>
+
+const char *const ps_sampling_precisions[] = {"auto", "f32", "bf16", NULL};
+
+static struct ps_sample_sampler sampler_of(const struct ps_sampling *sampling) {
+    const struct ps_sampling_settings *settings = sampling->settings;
+    return (struct ps_sample_sampler){.temperature = settings->temperature,
+                                      .top_p = settings->top_p,
+                                      .min_p = settings->min_p,
+                                      .top_k = settings->top_k,
+                                      .seed = sampling->prompter->context->seed};
+}
+
+/* ---- names ---- */
+
+enum ps_status ps_sampling_model(const struct ps_stage_context *context, const char *name,
+                                 const char **folder, int *thinking, struct ps_error *error) {
+    struct ps_model_reference reference;
+    PS_TRY(ps_pipeline_resolve_model(context->pipeline, name, context->arena, &reference, error));
+    const struct ps_pipeline_model *model = reference.model;
+    *thinking = model ? model->thinking : -1;
+    *folder = reference.path;
+    if (reference.stage && !(reference.path && ps_directory_exists(reference.path))) *folder = NULL;
+    PS_FAIL_IF(model && model->url, error, PS_UNSUPPORTED,
+               "the model '%s' is served: sampling from a server is not built yet", name);
+    PS_FAIL_IF(model && !model->path, error, PS_UNSUPPORTED,
+               "the model '%s' has random weights; write them to a folder with 'potstill model "
+               "init' and put its tokenizer beside them",
+               name);
+    return PS_OK;
+}
+
+const char *ps_string_map_get(const struct ps_string_map *map, const char *key) {
+    const char *fallback = NULL;
+    for (size_t i = 0; i < map->count; i++) {
+        if (strcmp(map->items[i].key, key) == 0) return map->items[i].value;
+        if (strcmp(map->items[i].key, "default") == 0) fallback = map->items[i].value;
+    }
+    return fallback;
+}
+
+/* ---- prompts ---- */
+
+static const char *copy_of(const struct ps_buffer *buffer, struct ps_arena *arena) {
+    return ps_arena_strndup(arena, buffer->data ? buffer->data : "", buffer->size);
+}
+
+static enum ps_status encode(const struct ps_prompt *words,
+                             const struct ps_rendered_prompt *rendered,
+                             const struct ps_tokenizer *tokenizer, struct ps_arena *arena,
+                             struct ps_sample_prompt *prompt, struct ps_error *error) {
+    struct ps_token_ids ids = {0};
+    enum ps_status status = ps_prompt_encode(words, rendered, tokenizer, &ids, error);
+    uint32_t *copy = NULL;
+    if (status == PS_OK) {
+        copy = ps_arena_array(arena, ids.size + 1, sizeof *copy);
+        if (!copy) status = ps_error_set(error, PS_MEMORY, "out of memory");
+    }
+    if (copy && ids.size) memcpy(copy, ids.data, ids.size * sizeof *copy);
+    prompt->ids = copy;
+    prompt->count = ids.size;
+    ps_token_ids_release(&ids);
+    return status;
+}
+
+static enum ps_status render_row(const struct ps_prompter *prompter,
+                                 const struct ps_dataset_row *row,
+                                 const struct ps_tokenizer *tokenizer,
+                                 struct ps_sampling_prompts *prompts, struct ps_error *error) {
+    struct ps_arena *arena = prompter->context->arena;
+    struct ps_sample_prompt *prompt = &prompts->items[prompts->count];
+    struct ps_store_item *item = ps_arena_alloc(arena, sizeof *item);
+    struct ps_prompt words = ps_prompter_prompt(prompter, row);
+    struct ps_rendered_prompt rendered;
+    PS_FAIL_IF_NULL(item, error);
+    PS_TRY(ps_stage_item(row, arena, item, error));
+    enum ps_status status = ps_prompter_render(prompter, row, &rendered, error);
+    if (status != PS_OK) goto done;
+    prompt->thinking_opened = rendered.thinking_opened;
+    prompt->conversation = copy_of(&rendered.conversation, arena);
+    prompt->items = item;
+    prompt->item_count = 1;
+    PS_FAIL_DONE_IF_NULL(prompt->conversation, error);
+    if (prompts->count == 0) prompts->first = copy_of(&rendered.text.text, arena);
+    if (tokenizer) status = encode(&words, &rendered, tokenizer, arena, prompt, error);
+done:
+    ps_rendered_prompt_release(&rendered);
+    return status;
+}
+
+/* Rows of a set that a run asks. */
+static enum ps_status rows_of(const struct ps_sampling *sampling, size_t set, size_t limit,
+                              const struct ps_dataset **dataset, size_t *count,
+                              struct ps_error *error) {
+    const struct ps_stage_context *context = sampling->prompter->context;
+    PS_TRY(ps_dataset_get(context->catalog, sampling->sets[set].dataset, dataset, error));
+    *count = (*dataset)->count;
+    if (limit > 0 && *count > limit) *count = limit;
+    return PS_OK;
+}
+
+static enum ps_status render(const struct ps_sampling *sampling,
+                             const struct ps_tokenizer *tokenizer, size_t limit,
+                             struct ps_sampling_prompts *prompts, struct ps_error *error) {
+    struct ps_arena *arena = sampling->prompter->context->arena;
+    const struct ps_dataset *dataset;
+    size_t total = 0, count;
+    for (size_t i = 0; i < sampling->set_count; i++) {
+        PS_TRY(rows_of(sampling, i, limit, &dataset, &count, error));
+        total += count;
+    }
+    *prompts = (struct ps_sampling_prompts){
+        .items = ps_arena_array(arena, total, sizeof *prompts->items),
+        .rows = ps_arena_array(arena, total, sizeof *prompts->rows),
+        .starts = ps_arena_array(arena, sampling->set_count + 1, sizeof *prompts->starts),
+    };
+    PS_FAIL_IF(!prompts->items || !prompts->rows || !prompts->starts, error, PS_MEMORY,
+               "out of memory");
+    for (size_t i = 0; i < sampling->set_count; i++) {
+        PS_TRY(rows_of(sampling, i, limit, &dataset, &count, error));
+        for (size_t r = 0; r < count; r++) {
+            prompts->rows[prompts->count] = &dataset->rows[r];
+            prompts->items[prompts->count].samples = sampling->sets[i].samples;
+            PS_TRY(render_row(sampling->prompter, &dataset->rows[r], tokenizer, prompts, error));
+            prompts->count++;
+        }
+        prompts->starts[i + 1] = prompts->count;
+    }
+    return PS_OK;
+}
+
+enum ps_status ps_sampling_render(const struct ps_sampling *sampling,
+                                  const struct ps_tokenizer *tokenizer,
+                                  struct ps_sampling_prompts *prompts, struct ps_error *error) {
+    return render(sampling, tokenizer, (size_t)sampling->prompter->context->limit, prompts, error);
+}
+
+/* ---- before the run ---- */
+
+/* The first row of each set, with ids. */
+static enum ps_status check_first(const struct ps_sampling *sampling, const struct ps_local *local,
+                                  struct ps_error *error) {
+    struct ps_sampling_prompts prompts;
+    PS_TRY(render(sampling, local->tokenizer, 1, &prompts, error));
+    for (size_t i = 0; i < prompts.count; i++)
+        PS_FAIL_IF(prompts.items[i].count >= (size_t)local->config->max_positions, error,
+                   PS_ARGUMENT,
+                   "%s: the first prompt has %zu tokens; the model's %lld positions leave no room "
+                   "for a reply",
+                   sampling->name, prompts.items[i].count, (long long)local->config->max_positions);
+    return PS_OK;
+}
+
+enum ps_status ps_sampling_check(const struct ps_sampling *sampling, struct ps_error *error) {
+    struct ps_sampling_prompts prompts;
+    PS_TRY(ps_sampling_render(sampling, NULL, &prompts, error));
+    for (size_t i = 0; i < sampling->set_count; i++)
+        PS_FAIL_IF(prompts.starts[i + 1] == prompts.starts[i], error, PS_ARGUMENT,
+                   "the data set '%s' has no rows", sampling->sets[i].dataset);
+    if (!sampling->folder) return PS_OK;
+    struct ps_local local;
+    enum ps_local_precision precision = (enum ps_local_precision)sampling->settings->precision;
+    enum ps_status status = ps_local_open(&local, sampling->folder, precision, error);
+    if (status == PS_OK) status = check_first(sampling, &local, error);
+    ps_local_close(&local);
+    return status;
+}
+
+static enum ps_status source_of(const struct ps_sampling *sampling, struct ps_buffer *json,
+                                struct ps_error *error) {
+    enum ps_local_precision precision = (enum ps_local_precision)sampling->settings->precision;
+    ps_buffer_init(json, 1 << 16);
+    return ps_local_source(sampling->folder, precision, json, error);
+}
+
+static enum ps_status survey_store(const struct ps_sampling *sampling, struct ps_store *store,
+                                   const struct ps_sampling_prompts *prompts,
+                                   struct ps_sample_survey *survey, struct ps_error *error) {
+    struct ps_buffer source;
+    struct ps_sample_sampler sampler = sampler_of(sampling);
+    enum ps_status status = source_of(sampling, &source, error);
+    if (status == PS_OK)
+        status = ps_sample_survey(store, source.data, &sampler, prompts->items, prompts->count,
+                                  sampling->settings->max_tokens, survey, error);
+    ps_buffer_release(&source);
+    return status;
+}
+
+enum ps_status ps_sampling_survey(const struct ps_sampling *sampling, const char *path,
+                                  struct ps_sample_survey *survey, struct ps_error *error) {
+    struct ps_sampling_prompts prompts;
+    struct ps_store *store;
+    *survey = (struct ps_sample_survey){0};
+    PS_TRY(ps_sampling_render(sampling, NULL, &prompts, error));
+    if (!ps_file_exists(path)) {
+        survey->prompts = (int64_t)prompts.count;
+        for (size_t i = 0; i < prompts.count; i++) survey->replies += prompts.items[i].samples;
+        return PS_OK;
+    }
+    PS_TRY(ps_store_open(&store, path, PS_STORE_READ, error));
+    enum ps_status status = survey_store(sampling, store, &prompts, survey, error);
+    ps_store_close(store);
+    return status;
+}
+
+/* ---- the run ---- */
+
+struct telling {
+    struct ps_progress *progress;
+    const char *name;
+    bool begun;
+};
+
+static void tell(void *context, const struct ps_sample_report *report) {
+    struct telling *telling = context;
+    const struct ps_generate_rates *rates = &report->rates;
+    double seconds = rates->seconds > 0 ? rates->seconds : 1;
+    if (!telling->begun)
+        ps_progress_begin(telling->progress, telling->name, "replies", (uint64_t)report->done,
+                          (uint64_t)report->replies);
+    telling->begun = true;
+    ps_progress_update(telling->progress, (uint64_t)report->done,
+                       "%.0f tokens/s, prompts %.0f/s; %lld truncated%s",
+                       (double)rates->decode_tokens / seconds,
+                       (double)rates->prefill_tokens / seconds, (long long)report->truncated,
+                       report->failed ? ", some failed" : "");
+}
+
+/* As many positions as the longest prompt and a whole reply need. */
+static int64_t positions_of(const struct ps_sampling *sampling, const struct ps_local *local,
+                            const struct ps_sampling_prompts *prompts) {
+    int64_t longest = 0, most = local->config->max_positions;
+    for (size_t i = 0; i < prompts->count; i++)
+        if ((int64_t)prompts->items[i].count > longest) longest = (int64_t)prompts->items[i].count;
+    return longest + sampling->settings->max_tokens < most
+               ? longest + sampling->settings->max_tokens
+               : most;
+}
+
+static enum ps_status start(const struct ps_sampling *sampling, struct ps_local *local,
+                            int64_t positions, struct ps_error *error) {
+    const struct ps_sampling_settings *settings = sampling->settings;
+    struct ps_local_options options = {.backend = settings->backend,
+                                       .threads = (int)settings->threads,
+                                       .sequences = settings->sequences,
+                                       .rows = settings->rows,
+                                       .positions = positions,
+                                       .cache_bytes = settings->cache_bytes};
+    return ps_local_start(local, &options, error);
+}
+
+/* Only if something is missing are the weights loaded. */
+static enum ps_status sample_missing(const struct ps_sampling *sampling, struct ps_store *store,
+                                     struct ps_progress *progress,
+                                     const struct ps_sampling_prompts *prompts,
+                                     struct ps_local *local, const char *source,
+                                     struct ps_sample_report *report, struct ps_error *error) {
+    struct ps_sample_survey survey;
+    struct ps_buffer provenance;
+    struct telling telling = {progress, sampling->name, false};
+    struct ps_sample_job job = {
+        .store = store,
+        .source_name = sampling->name,
+        .source = source,
+        .sampler = sampler_of(sampling),
+        .prompts = prompts->items,
+        .prompt_count = prompts->count,
+        .max_tokens = sampling->settings->max_tokens,
+        .positions = positions_of(sampling, local, prompts),
+        .tokenizer = local->tokenizer,
+        .progress = tell,
+        .context = &telling,
+    };
+    ps_buffer_init(&provenance, 1 << 16);
+    enum ps_status status = ps_sample_survey(store, source, &job.sampler, prompts->items,
+                                             prompts->count, job.max_tokens, &survey, error);
+    if (status == PS_OK && survey.done < survey.replies) {
+        PS_TRY_DONE(start(sampling, local, job.positions, error));
+        PS_TRY_DONE(ps_local_provenance(local, &provenance, error));
+        job.generator = local->generator;
+        job.provenance = provenance.data;
+    }
+    if (status == PS_OK) status = ps_sample_run(&job, report, error);
+    if (telling.begun) ps_progress_end(progress);
+done:
+    ps_buffer_release(&provenance);
+    return status;
+}
+
+enum ps_status ps_sampling_run(const struct ps_sampling *sampling, struct ps_store *store,
+                               struct ps_progress *progress, struct ps_sampling_prompts *prompts,
+                               struct ps_sample_report *report, struct ps_sample_traces *traces,
+                               struct ps_error *error) {
+    struct ps_local local;
+    struct ps_buffer source;
+    struct ps_sample_sampler sampler = sampler_of(sampling);
+    enum ps_local_precision precision = (enum ps_local_precision)sampling->settings->precision;
+    *report = (struct ps_sample_report){0};
+    PS_TRY(ps_local_open(&local, sampling->folder, precision, error));
+    enum ps_status status = source_of(sampling, &source, error);
+    if (status != PS_OK) goto done;
+    PS_TRY_DONE(ps_sampling_render(sampling, local.tokenizer, prompts, error));
+    PS_TRY_DONE(
+        sample_missing(sampling, store, progress, prompts, &local, source.data, report, error));
+    status = ps_sample_traces(store, source.data, &sampler, prompts->items, prompts->count,
+                              sampling->prompter->context->arena, traces, error);
+done:
+    ps_buffer_release(&source);
+    ps_local_close(&local);
+    return status;
+}
+
+/* ---- what it made ---- */
+
+static void write_integer(struct ps_json_writer *writer, const char *key, int64_t value) {
+    ps_json_write_key(writer, key);
+    ps_json_write_integer(writer, value);
+}
+
+static void write_number(struct ps_json_writer *writer, const char *key, double value) {
+    ps_json_write_key(writer, key);
+    ps_json_write_number(writer, value);
+}
+
+void ps_sampling_write_report(struct ps_json_writer *writer, const struct ps_sample_report *report,
+                              const struct ps_sample_traces *traces) {
+    const struct ps_generate_rates *rates = &report->rates;
+    double seconds = rates->seconds > 0 ? rates->seconds : 1;
+    write_integer(writer, "prompts", report->prompts);
+    write_integer(writer, "replies", report->replies);
+    write_integer(writer, "present", traces->present);
+    write_integer(writer, "truncated", traces->truncated);
+    write_integer(writer, "failed", report->failed);
+    write_integer(writer, "prompt_tokens", traces->prompt_tokens);
+    write_integer(writer, "output_tokens", traces->output_tokens);
+    ps_json_write_key(writer, "this_run");
+    ps_json_write_begin_object(writer);
+    write_integer(writer, "sampled", report->sampled);
+    write_integer(writer, "truncated", report->truncated);
+    write_integer(writer, "output_tokens", report->output_tokens);
+    write_number(writer, "seconds", report->seconds);
+    write_number(writer, "decode_tokens_per_second", (double)rates->decode_tokens / seconds);
+    write_number(writer, "prefill_tokens_per_second", (double)rates->prefill_tokens / seconds);
+    ps_json_write_end_object(writer);
+}
