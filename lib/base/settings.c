@@ -80,9 +80,9 @@ enum ps_status ps_settings_unknown(const struct ps_settings *parts, size_t count
 bool ps_setting_range(const struct ps_setting *setting, struct ps_buffer *buffer) {
     double low = setting->minimum, high = setting->maximum;
     if (low == 0 && high == 0) return true;
-    if (isinf(high)) return ps_buffer_format(buffer, "%.12g or more", low);
-    if (isinf(low)) return ps_buffer_format(buffer, "at most %.12g", high);
-    return ps_buffer_format(buffer, "%.12g .. %.12g", low, high);
+    if (isinf(high)) return ps_buffer_format(buffer, "%.16g or more", low);
+    if (isinf(low)) return ps_buffer_format(buffer, "at most %.16g", high);
+    return ps_buffer_format(buffer, "%.16g .. %.16g", low, high);
 }
 
 static enum ps_status check_range(const struct ps_setting *setting, double value, const char *text,

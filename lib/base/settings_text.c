@@ -159,6 +159,7 @@ static bool wrap(const char *text, size_t column, struct ps_buffer *buffer) {
     while (*text) {
         size_t size = strcspn(text, " ");
         if (column + size > HELP_WIDTH && column > HELP_COLUMN) {
+            while (buffer->data[buffer->size - 1] == ' ') buffer->data[--buffer->size] = 0;
             if (!ps_buffer_format(buffer, "\n%*s", HELP_COLUMN, "")) return false;
             column = HELP_COLUMN;
         }

@@ -1,0 +1,2 @@
+printf 'potstill: 1\nname: x\nmodles: {}\nstages: []\n' >p.yaml
+potstill check p.yaml

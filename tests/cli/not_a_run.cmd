@@ -1,0 +1,1 @@
+potstill status runs/nothing

@@ -1,0 +1,1 @@
+potstill fetch x.yaml

@@ -1,0 +1,1 @@
+potstill plan --limt 5 x.yaml
