@@ -1,6 +1,7 @@
 #include "base/json_internal.h"
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -212,29 +213,12 @@ void ps_json_write_end_array(struct ps_json_writer *writer) {
     writer->comma = true;
 }
 
-/* Length of the well-formed UTF-8 sequence at text (Unicode 15, table 3-7), 0 if it is none. */
-static size_t utf8_length(const unsigned char *text, size_t size) {
-    unsigned char first = text[0];
-    if (first < 0x80) return 1;
-    size_t length = first >= 0xC2 && first <= 0xDF   ? 2
-                    : first >= 0xE0 && first <= 0xEF ? 3
-                    : first >= 0xF0 && first <= 0xF4 ? 4
-                                                     : 0;
-    if (length == 0 || length > size) return 0;
-    unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (text[1] < low || text[1] > high) return 0;
-    for (size_t i = 2; i < length; i++)
-        if ((text[i] & 0xC0) != 0x80) return 0;
-    return length;
-}
-
 static void put_quoted(struct ps_json_writer *writer, const char *text, size_t size) {
     const unsigned char *bytes = (const unsigned char *)text;
     put(writer, "\"", 1);
     size_t plain = 0; /* start of what is not written yet and needs no escape */
     for (size_t i = 0; i < size;) {
-        size_t length = utf8_length(bytes + i, size - i);
+        size_t length = ps_utf8_length(text + i, size - i);
         bool escape = length == 1 && (bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\');
         if (length > 0 && !escape) {
             i += length;

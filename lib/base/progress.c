@@ -143,7 +143,8 @@ void ps_log_quiet(_Bool on) {
     quiet = on;
 }
 
-static void print(const char *color, const char *kind, const char *format, va_list arguments) {
+__attribute__((format(printf, 3, 0))) static void print(const char *color, const char *kind,
+                                                        const char *format, va_list arguments) {
     ps_progress_wipe();
     const char *off = getenv("NO_COLOR");
     bool colored = color && isatty(STDERR_FILENO) && !(off && off[0]);

@@ -1,6 +1,7 @@
 #include "base/yaml.h"
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 #include <libfyaml.h>
 #include <stdarg.h>
@@ -266,6 +267,23 @@ static enum ps_status build(struct builder *builder, const char *text, size_t si
     return PS_OK;
 }
 
+/* libfyaml 0.7 never returns from some directives with broken UTF-8 in them; neither is needed. */
+static enum ps_status check_text(const char *name, const char *text, size_t size,
+                                 struct ps_error *error) {
+    size_t line = 1, start = 0;
+    for (size_t i = 0, length; i < size; i += length) {
+        length = ps_utf8_length(text + i, size - i);
+        PS_FAIL_IF(length == 0, error, PS_FORMAT, "%s:%zu:%zu: not UTF-8", name, line,
+                   i - start + 1);
+        PS_FAIL_IF(text[i] == '%' && i == start, error, PS_FORMAT,
+                   "%s:%zu:1: directives (%%) are not supported", name, line);
+        if (text[i] != '\n' && text[i] != '\r') continue;
+        line += text[i] == '\n';
+        start = i + 1;
+    }
+    return PS_OK;
+}
+
 enum ps_status ps_yaml_parse(struct ps_yaml *yaml, const char *name, const char *text, size_t size,
                              struct ps_error *error) {
     *yaml = (struct ps_yaml){0};
@@ -273,7 +291,8 @@ enum ps_status ps_yaml_parse(struct ps_yaml *yaml, const char *name, const char 
     struct builder builder = {.yaml = yaml, .error = error};
     PS_FAIL_IF(size > MAXIMUM_BYTES, error, PS_LIMIT, "%s: larger than %d bytes", name,
                MAXIMUM_BYTES);
-    enum ps_status status = PS_OK;
+    enum ps_status status = check_text(name, text, size, error);
+    if (status != PS_OK) return status;
     builder.name = ps_arena_strndup(&yaml->arena, name, strlen(name));
     builder.anchors = ps_arena_array(&yaml->arena, MAXIMUM_ANCHORS, sizeof *builder.anchors);
     if (!builder.name || !builder.anchors)

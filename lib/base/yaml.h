@@ -4,7 +4,7 @@
  * Limits guard against hostile text: 4 MiB, 64 levels, 4096 keys in a mapping, 100,000 nodes with
  * every alias counted at its full size (so that nine lines of nested aliases cannot stand for a
  * billion nodes). Refused as well: duplicate keys, keys that are no scalars, tags other than !!str,
- * NUL characters, more than one document. */
+ * NUL characters, text that is no UTF-8, directives (%YAML), more than one document. */
 
 #include "base/memory.h"
 #include "base/status.h"

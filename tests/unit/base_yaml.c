@@ -63,6 +63,8 @@ static void bad_text_is_refused_with_its_place(void **state) {
     assert_fails(parse(&yaml, "a: &x [*x]\n", &error), PS_FORMAT, "inside its own anchor");
     assert_fails(parse(&yaml, "a: !!int 5\n", &error), PS_FORMAT, "tags other");
     assert_fails(parse(&yaml, "a: \"x\\0y\"\n", &error), PS_FORMAT, "NUL");
+    assert_fails(parse(&yaml, "a: 1\nb: \xE9\n", &error), PS_FORMAT, "f.yaml:2:4: not UTF-8");
+    assert_fails(parse(&yaml, "%[[ \xC3\xA9", &error), PS_FORMAT, "f.yaml:1:1: directives");
     char deep[400] = "a: ";
     memset(deep + 3, '[', 300);
     assert_fails(parse(&yaml, deep, &error), PS_FORMAT, "f.yaml:1:");
