@@ -243,7 +243,7 @@ static bool reference_rows(const struct ps_settings_table *table, const char *pr
 }
 
 bool ps_settings_reference(const struct ps_settings_table *table, struct ps_buffer *buffer) {
-    bool fits = ps_buffer_format(buffer, "%s\n\n", table->help);
+    bool fits = !table->help[0] || ps_buffer_format(buffer, "%s\n\n", table->help);
     if (table->count == 0) return fits && ps_buffer_puts(buffer, "No settings.\n\n");
     fits = fits && ps_buffer_puts(buffer, "| key | value | default | identity | meaning |\n"
                                           "|---|---|---|---|---|\n");
