@@ -1,10 +1,10 @@
 /* Sampling, and log-probabilities of logits.
  *
  * A draw needs the sum of all candidates' weights in descending order of logit, so candidates are
- * sorted, by a radix sort of 3 passes over 11 bits. Two things keep it short. The largest weight is
- * exactly 1, so in a sum in double a weight below 2^-53 changes nothing: candidates whose exponent
- * is below -37 are left out. And with top-k only those are sorted whose upper 11 bits are at least
- * those of the k-th largest, found by counting. */
+ * sorted, by a radix sort. Two things keep it short. The largest weight is exactly 1, so in a sum
+ * in double a weight below 2^-53 changes nothing: candidates whose exponent is below -37 are left
+ * out. And with top-k the row is scanned in segments, and only what is larger than the k-th largest
+ * so far becomes a candidate. */
 
 #include "base/random.h"
 #include "compute/cpu/cpu_internal.h"
@@ -14,7 +14,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
+enum { MOST_DIGITS = 1 << 11, SHORT = 4096, SEGMENT = 8192 };
 
 static const float LEAST_EXPONENT = -37;
 
@@ -36,24 +36,22 @@ static float logit_of(uint64_t candidate) {
     return logit;
 }
 
-/* Sorts ascending and stably by the upper halves; `other` has room for as many. Returns where the
- * result is. */
+/* Sorts ascending and stably by the upper halves, in passes over some of their bits; `other` has
+ * room for as many. Returns where the result is. */
 static uint64_t *sort(uint64_t *from, uint64_t *other, int64_t n) {
-    uint32_t starts[PASSES][DIGITS];
-    memset(starts, 0, sizeof starts);
-    for (int64_t i = 0; i < n; i++)
-        for (int pass = 0; pass < PASSES; pass++)
-            starts[pass][from[i] >> (32 + pass * DIGIT_BITS) & (DIGITS - 1)]++;
-    for (int pass = 0; pass < PASSES; pass++) {
-        const int shift = 32 + pass * DIGIT_BITS;
-        uint32_t *start = starts[pass], sum = 0;
-        if (n == 0 || start[from[0] >> shift & (DIGITS - 1)] == n) continue; /* all alike */
-        for (int digit = 0; digit < DIGITS; digit++) {
+    const int bits = n < SHORT ? 8 : 11, digits = 1 << bits;
+    uint32_t start[MOST_DIGITS];
+    for (int shift = 32; shift < 64 && n > 1; shift += bits) {
+        memset(start, 0, sizeof *start * (size_t)digits);
+        for (int64_t i = 0; i < n; i++) start[from[i] >> shift & (uint64_t)(digits - 1)]++;
+        uint32_t sum = 0;
+        for (int digit = 0; digit < digits; digit++) {
             uint32_t count = start[digit];
             start[digit] = sum;
             sum += count;
         }
-        for (int64_t i = 0; i < n; i++) other[start[from[i] >> shift & (DIGITS - 1)]++] = from[i];
+        for (int64_t i = 0; i < n; i++)
+            other[start[from[i] >> shift & (uint64_t)(digits - 1)]++] = from[i];
         uint64_t *swap = from;
         from = other;
         other = swap;
@@ -69,29 +67,31 @@ struct row {
     int64_t n;
     float max, log_sum;
     uint64_t *candidates, *other;
-    float *sorted, *weights;
+    float *sorted, *weights; /* weights also holds ids while candidates are found */
 };
 
 size_t ps_cpu_sampling_scratch(int64_t vocabulary) {
     return (size_t)(vocabulary + 16) * (2 * sizeof(uint64_t) + 2 * sizeof(float));
 }
 
-/* The k best, in order; returns where they are. */
-static uint64_t *best(const struct row *row, int64_t k) {
-    uint32_t counts[DIGITS] = {0}, digit = 0;
-    const int shift = 64 - DIGIT_BITS;
-    int64_t found = 0, n = 0;
-    for (int64_t i = 0; i < row->n; i++) counts[candidate(row->logits[i], 0) >> shift]++;
-    for (;; digit++) {
-        found += counts[digit];
-        if (found >= k || digit == DIGITS - 1) break;
+/* The k best, in order; returns where they are. Of equal ones the earlier has the lower id, so only
+ * what is larger than the k-th replaces it. */
+static uint64_t *best(struct row *row, int64_t k) {
+    int64_t n = ps_min(row->n, k + SEGMENT);
+    for (int64_t i = 0; i < n; i++) row->candidates[i] = candidate(row->logits[i], i);
+    uint64_t *sorted = sort(row->candidates, row->other, n);
+    for (int64_t first = n; first < row->n; first += SEGMENT) {
+        int64_t end = ps_min(first + SEGMENT, row->n);
+        int64_t found = row->kernels->above(row->logits, first, end, logit_of(sorted[k - 1]),
+                                            (int32_t *)row->weights);
+        if (found == 0) continue;
+        for (int64_t i = 0; i < found; i++) {
+            int32_t id = ((const int32_t *)row->weights)[i];
+            sorted[k + i] = candidate(row->logits[id], id);
+        }
+        sorted = sort(sorted, sorted == row->candidates ? row->other : row->candidates, k + found);
     }
-    for (int64_t i = 0; i < row->n; i++) {
-        uint64_t next = candidate(row->logits[i], i);
-        row->candidates[n] = next;
-        n += next >> shift <= digit;
-    }
-    return sort(row->candidates, row->other, n);
+    return sorted;
 }
 
 /* All that can matter to a draw at this temperature, in order. */
@@ -112,7 +112,7 @@ static int32_t first_of_max(const struct row *row) {
     return 0;
 }
 
-static int32_t choose(const struct row *row, const struct ps_sampler *sampler) {
+static int32_t choose(struct row *row, const struct ps_sampler *sampler) {
     if (sampler->temperature == 0) return first_of_max(row);
     const float *weights = row->weights;
     int64_t kept = row->n;

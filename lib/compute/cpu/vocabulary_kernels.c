@@ -37,6 +37,20 @@ static void weights(const float *x, int64_t n, float max, float temperature, flo
         ps_row_put(out, i, n, ps_math_exp_v16((ps_row_get(from, i, n) - max) / temperature));
 }
 
+static int64_t above(const float *x, int64_t first, int64_t end, float least, int32_t *to) {
+    int64_t found = 0, i = first;
+    for (; i + 64 <= end; i += 64) {
+        ps_v16 low = ps_v16_larger(ps_load_f(x + i), ps_load_f(x + i + 16));
+        ps_v16 high = ps_v16_larger(ps_load_f(x + i + 32), ps_load_f(x + i + 48));
+        if (!(ps_v16_max(ps_v16_larger(low, high)) > least)) continue;
+        for (int64_t j = i; j < i + 64; j++)
+            if (x[j] > least) to[found++] = (int32_t)j;
+    }
+    for (; i < end; i++)
+        if (x[i] > least) to[found++] = (int32_t)i;
+    return found;
+}
+
 /* to[i] = scale * exp((x[i] - max) - log_sum); x may be to. */
 PS_INLINE void scaled_probabilities(const float *x, int64_t n, float max, float log_of_sum,
                                     float scale, float *to) {
@@ -119,5 +133,6 @@ const struct ps_cpu_vocabulary_kernels PS_CPU_NAME(ps_cpu_vocabulary_kernels) = 
     .row_max = row_max,
     .log_sum = log_sum,
     .weights = weights,
+    .above = above,
     .row_loss = row_loss,
 };
