@@ -8,10 +8,12 @@ struct ps_dataset_source;
 void ps_dataset_write_source(struct ps_json_writer *writer, const struct ps_dataset_source *source);
 
 extern const struct ps_command ps_command_ask;
+extern const struct ps_command ps_command_bench_gemm;
 extern const struct ps_command ps_command_check;
 extern const struct ps_command ps_command_dataset_list;
 extern const struct ps_command ps_command_dataset_show;
 extern const struct ps_command ps_command_docs;
+extern const struct ps_command ps_command_doctor;
 extern const struct ps_command ps_command_grade_pair;
 extern const struct ps_command ps_command_model_info;
 extern const struct ps_command ps_command_model_init;

@@ -25,6 +25,8 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_text_encode,
     &ps_command_text_decode,
     &ps_command_text_train,
+    &ps_command_doctor,
+    &ps_command_bench_gemm,
     &ps_command_docs,
     NULL,
 };
@@ -35,6 +37,10 @@ const char *const ps_commands_not_built[] = {
     /* clang-format off */
     "bench",
     "doctor",
+    "ask",
+    "bench sample",
+    "bench store",
+    "bench train",
     "evaluate",
     "fetch",
     "grade",

@@ -2,8 +2,10 @@
 /* What `potstill doctor` and `bench` tell about the cpu backend. */
 
 #include "base/status.h"
+#include "compute/compute.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct ps_cpu_choice {
     const char *family; /* "avx512bf16", "avx512", "avx2", "plain" */
@@ -16,3 +18,9 @@ struct ps_cpu_choice {
 
 /* Which kernel family runs here, and why. */
 enum ps_status ps_cpu_choose(struct ps_cpu_choice *choice, struct ps_error *error);
+
+/* One short sample each; the best of many is the limit. Only for a backend named "cpu".
+ * GFLOP/s of the family's multiply-add on registers alone, of BF16 or of F32, on all threads: */
+double ps_cpu_measure_peak(const struct ps_compute *compute, bool bf16);
+/* and GB/s of reading this memory once, a part by each thread. */
+double ps_cpu_measure_bandwidth(const struct ps_compute *compute, const void *memory, size_t size);

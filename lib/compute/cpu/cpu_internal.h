@@ -74,7 +74,12 @@ struct ps_cpu_kernels {
     /* Rows of totals to the target; columns <= lanes. */
     void (*finish)(const float *totals, int rows, int64_t columns,
                    const struct ps_cpu_target *target);
+    /* Multiply-adds on registers, returns how many floating point operations; and bytes read. */
+    double (*peak)(bool bf16, int64_t rounds);
+    void (*read)(const void *from, size_t size);
 };
+
+enum { PS_CPU_MOST_THREADS = 1024 };
 
 extern const struct ps_cpu_kernels ps_cpu_kernels_avx512bf16, ps_cpu_kernels_avx512,
     ps_cpu_kernels_avx2, ps_cpu_kernels_plain;

@@ -71,3 +71,5 @@ void PS_CPU_NAME(ps_cpu_pack_b)(const struct ps_cpu_source *source, int64_t firs
 extern const struct ps_cpu_tasks PS_CPU_NAME(ps_cpu_tasks);
 extern const struct ps_cpu_attention_kernels PS_CPU_NAME(ps_cpu_attention_kernels);
 extern const struct ps_cpu_vocabulary_kernels PS_CPU_NAME(ps_cpu_vocabulary_kernels);
+double PS_CPU_NAME(ps_cpu_peak)(bool bf16, int64_t rounds);
+void PS_CPU_NAME(ps_cpu_read)(const void *from, size_t size);

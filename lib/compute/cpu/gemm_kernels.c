@@ -158,4 +158,6 @@ const struct ps_cpu_kernels PS_CPU_NAME(ps_cpu_kernels) = {
     .pack_b = PS_CPU_NAME(ps_cpu_pack_b),
     .multiply = multiply,
     .finish = finish,
+    .peak = PS_CPU_NAME(ps_cpu_peak),
+    .read = PS_CPU_NAME(ps_cpu_read),
 };
