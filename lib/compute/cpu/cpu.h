@@ -19,8 +19,9 @@ struct ps_cpu_choice {
 /* Which kernel family runs here, and why. */
 enum ps_status ps_cpu_choose(struct ps_cpu_choice *choice, struct ps_error *error);
 
-/* One short sample each; the best of many is the limit. Only for a backend named "cpu".
- * GFLOP/s of the family's multiply-add on registers alone, of BF16 or of F32, on all threads: */
-double ps_cpu_measure_peak(const struct ps_compute *compute, bool bf16);
-/* and GB/s of reading this memory once, a part by each thread. */
-double ps_cpu_measure_bandwidth(const struct ps_compute *compute, const void *memory, size_t size);
+/* Work at the processor's limits, for whoever takes the time; only for a backend named "cpu".
+ * The family's multiply-adds of BF16 or F32 on registers alone, on all threads, for about a
+ * millisecond; returns floating point operations. */
+double ps_cpu_multiply_add(const struct ps_compute *compute, bool bf16);
+/* Reads memory once, a part by each thread; returns bytes. */
+double ps_cpu_read_memory(const struct ps_compute *compute, const void *memory, size_t size);

@@ -79,8 +79,6 @@ struct ps_cpu_kernels {
     void (*read)(const void *from, size_t size);
 };
 
-enum { PS_CPU_MOST_THREADS = 1024 };
-
 extern const struct ps_cpu_kernels ps_cpu_kernels_avx512bf16, ps_cpu_kernels_avx512,
     ps_cpu_kernels_avx2, ps_cpu_kernels_plain;
 
