@@ -35,9 +35,6 @@ const struct ps_command *const ps_commands[] = {
  * one word for a command and everything behind it. */
 const char *const ps_commands_not_built[] = {
     /* clang-format off */
-    "bench",
-    "doctor",
-    "ask",
     "bench sample",
     "bench store",
     "bench train",
