@@ -20,6 +20,7 @@ struct fingerprinter {
     struct ps_pipeline *pipeline;
     json_t *references; /* "kind name" -> hash; a name that is used twice stands once */
     size_t depth;       /* data sets that lead to data sets */
+    struct ps_dataset_catalog *catalog; /* for shipped data sets */
 };
 
 static enum ps_status reference_hash(struct fingerprinter *from, const struct ps_setting *setting,
@@ -98,10 +99,11 @@ static enum ps_status write_reference(void *context, const struct ps_setting *se
 
 /* Writes the object of all that the settings refer to. */
 static enum ps_status write_references(struct ps_pipeline *pipeline, size_t depth,
+                                       struct ps_dataset_catalog *catalog,
                                        const struct ps_settings *part,
                                        const struct ps_yaml_node *node,
                                        struct ps_json_writer *writer, struct ps_error *error) {
-    struct fingerprinter from = {pipeline, json_object(), depth};
+    struct fingerprinter from = {pipeline, json_object(), depth, catalog};
     PS_FAIL_IF_NULL(from.references, error);
     enum ps_status status =
         ps_settings_visit(part->table, part->values, node, write_reference, &from, error);
@@ -123,8 +125,8 @@ static enum ps_status section_hash(struct fingerprinter *from,
     ps_json_write_begin_array(&writer);
     ps_settings_write(&part, 1, true, &writer);
     if (extra) write_hash(&writer, extra);
-    enum ps_status status =
-        write_references(from->pipeline, from->depth + 1, &part, node, &writer, error);
+    enum ps_status status = write_references(from->pipeline, from->depth + 1, from->catalog, &part,
+                                             node, &writer, error);
     ps_json_write_end_array(&writer);
     if (status == PS_OK) status = ps_json_writer_end(&writer, error);
     if (status == PS_OK) *hash = ps_hash_bytes(text.data, text.size);
@@ -152,6 +154,38 @@ static enum ps_status model_hash(struct fingerprinter *from, const struct ps_tab
                         model->path ? &files : NULL, hash, error);
 }
 
+/* A shipped data set: its name, what its manifest adds to prompts and grading, and its file. One
+ * whose file is not there fails in the stage's check, with where to get it. */
+static enum ps_status shipped_hash(struct fingerprinter *from, const char *name,
+                                   const struct ps_yaml_node *node, struct ps_hash *hash,
+                                   struct ps_error *error) {
+    const struct ps_dataset_listing *listings, *found = NULL;
+    const char *names[256];
+    size_t count, named = 0;
+    PS_TRY(ps_dataset_list(from->catalog, &listings, &count, error));
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(listings[i].name, name) == 0) found = &listings[i];
+        if (named < 256) names[named++] = listings[i].name;
+    }
+    if (!found) {
+        const char *nearest = ps_nearest(name, names, named);
+        return ps_pipeline_fail(from->pipeline, node, error, "there is no data set '%s'%s%s%s",
+                                name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                                nearest ? "'?" : "");
+    }
+    struct ps_hash file = {0};
+    if (found->present && found->source.path)
+        PS_TRY(ps_hash_file_cached(found->source.path, &file, error));
+    const char *texts[] = {name, found->source.prompt, found->source.profile};
+    struct ps_hash_state *state = ps_hash_begin();
+    PS_FAIL_IF_NULL(state, error);
+    for (size_t i = 0; i < 3; i++)
+        ps_hash_update_field(state, texts[i] ? texts[i] : "", texts[i] ? strlen(texts[i]) : 0);
+    ps_hash_update_field(state, file.bytes, sizeof file.bytes);
+    *hash = ps_hash_end(state);
+    return PS_OK;
+}
+
 static enum ps_status reference_hash(struct fingerprinter *from, const struct ps_setting *setting,
                                      const char *name, const struct ps_yaml_node *node,
                                      struct ps_hash *hash, struct ps_error *error) {
@@ -172,15 +206,26 @@ static enum ps_status reference_hash(struct fingerprinter *from, const struct ps
     if (entry)
         return section_hash(from, prompt ? &ps_pipeline_prompt_table : &ps_pipeline_dataset_table,
                             entry->values, entry->node, NULL, hash, error);
-    *hash = ps_hash_bytes(name, strlen(name)); /* a shipped data set */
-    return PS_OK;
+    return shipped_hash(from, name, node, hash, error);
 }
 
 /* ---- stages ---- */
 
+enum ps_status ps_pipeline_catalog(struct ps_pipeline *pipeline, struct ps_error *error) {
+    struct ps_dataset_spec *specs;
+    size_t count;
+    if (pipeline->catalog) return PS_OK;
+    PS_TRY(ps_pipeline_dataset_specs(pipeline, &pipeline->arena, &specs, &count, error));
+    uint64_t seed = (uint64_t)pipeline->values.seed;
+    if (ps_dataset_catalog_open(&pipeline->catalog, specs, count, seed, error) == PS_OK)
+        return PS_OK;
+    return error ? ps_error_prefix(error, "%s", pipeline->path) : PS_ARGUMENT;
+}
+
 enum ps_status ps_stage_identity(struct ps_pipeline *pipeline, const struct ps_stage *stage,
                                  struct ps_buffer *text, struct ps_error *error) {
     struct ps_json_writer writer;
+    PS_TRY(ps_pipeline_catalog(pipeline, error));
     struct ps_settings part = {stage->kind->settings, (void *)stage->settings};
     ps_json_writer_begin(&writer, text);
     ps_json_write_begin_object(&writer);
@@ -198,7 +243,7 @@ enum ps_status ps_stage_identity(struct ps_pipeline *pipeline, const struct ps_s
     ps_json_write_key(&writer, "limit");
     ps_json_write_integer(&writer, pipeline->limit);
     ps_json_write_key(&writer, "references");
-    PS_TRY(write_references(pipeline, 0, &part, stage->node, &writer, error));
+    PS_TRY(write_references(pipeline, 0, pipeline->catalog, &part, stage->node, &writer, error));
     ps_json_write_key(&writer, "seed");
     ps_json_write_integer(&writer, pipeline->values.seed);
     ps_json_write_key(&writer, "settings");

@@ -344,6 +344,8 @@ enum ps_status ps_pipeline_load(struct ps_pipeline *pipeline, const char *path,
 }
 
 void ps_pipeline_close(struct ps_pipeline *pipeline) {
+    ps_dataset_catalog_close(pipeline->catalog);
+    pipeline->catalog = NULL;
     ps_yaml_release(&pipeline->yaml);
     ps_arena_release(&pipeline->arena);
     pipeline->stages = NULL;

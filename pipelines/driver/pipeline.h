@@ -75,6 +75,7 @@ struct ps_pipeline {
     int64_t limit;             /* prompts and steps of a smoke run; 0: none */
     struct ps_stage *stages;   /* in the order of the file, which is the order of a run */
     size_t stage_count;
+    struct ps_dataset_catalog *catalog; /* NULL before ps_pipeline_catalog */
     struct ps_yaml yaml;
     struct ps_arena arena;
 };
@@ -91,6 +92,9 @@ struct ps_pipeline_options {
 enum ps_status ps_pipeline_load(struct ps_pipeline *pipeline, const char *path,
                                 const struct ps_pipeline_options *options, struct ps_error *error);
 void ps_pipeline_close(struct ps_pipeline *pipeline);
+
+/* Opens pipeline->catalog, the pipeline's data sets and the shipped ones, if it is not open yet. */
+enum ps_status ps_pipeline_catalog(struct ps_pipeline *pipeline, struct ps_error *error);
 
 /* Hashes what the stages depend on (files' hashes are remembered in the user's cache folder by
  * path, size, mtime and inode) and sets fingerprint and directory of each. PS_NOT_FOUND names a

@@ -9,39 +9,17 @@
 #include <math.h>
 #include <string.h>
 
-/* What all calls into stages share. */
-struct session {
-    struct ps_pipeline *pipeline;
-    struct ps_dataset_catalog *catalog;
-};
-
-static enum ps_status session_open(struct session *session, struct ps_pipeline *pipeline,
-                                   struct ps_error *error) {
-    struct ps_dataset_spec *specs;
-    size_t count;
-    *session = (struct session){.pipeline = pipeline};
-    PS_TRY(ps_pipeline_dataset_specs(pipeline, &pipeline->arena, &specs, &count, error));
-    if (ps_dataset_catalog_open(&session->catalog, specs, count, (uint64_t)pipeline->values.seed,
-                                error) == PS_OK)
-        return PS_OK;
-    return error ? ps_error_prefix(error, "%s", pipeline->path) : PS_ARGUMENT;
-}
-
-static void session_close(struct session *session) {
-    ps_dataset_catalog_close(session->catalog);
-}
-
-static struct ps_stage_context context_of(const struct session *session,
+static struct ps_stage_context context_of(struct ps_pipeline *pipeline,
                                           const struct ps_stage *stage, struct ps_arena *arena) {
     ps_arena_init(arena, (size_t)4 << 30);
     return (struct ps_stage_context){
-        .pipeline = session->pipeline,
+        .pipeline = pipeline,
         .stage = stage,
         .settings = stage->settings,
         .directory = stage->directory,
-        .catalog = session->catalog,
-        .seed = (uint64_t)session->pipeline->values.seed,
-        .limit = session->pipeline->limit,
+        .catalog = pipeline->catalog,
+        .seed = (uint64_t)pipeline->values.seed,
+        .limit = pipeline->limit,
         .arena = arena,
     };
 }
@@ -56,12 +34,12 @@ static enum ps_status named(const struct ps_stage *stage, enum ps_status status,
 
 /* ---- check ---- */
 
-static enum ps_status check_stages(const struct session *session, FILE *out,
+static enum ps_status check_stages(struct ps_pipeline *pipeline, FILE *out,
                                    struct ps_error *error) {
-    for (size_t i = 0; i < session->pipeline->stage_count; i++) {
-        const struct ps_stage *stage = &session->pipeline->stages[i];
+    for (size_t i = 0; i < pipeline->stage_count; i++) {
+        const struct ps_stage *stage = &pipeline->stages[i];
         struct ps_arena arena;
-        struct ps_stage_context context = context_of(session, stage, &arena);
+        struct ps_stage_context context = context_of(pipeline, stage, &arena);
         enum ps_status status = PS_OK;
         if (stage->kind->check) status = stage->kind->check(&context, error);
         if (status == PS_OK && out && stage->kind->show) {
@@ -75,18 +53,14 @@ static enum ps_status check_stages(const struct session *session, FILE *out,
 }
 
 enum ps_status ps_pipeline_check(struct ps_pipeline *pipeline, FILE *out, struct ps_error *error) {
-    struct session session;
-    PS_TRY(session_open(&session, pipeline, error));
-    enum ps_status status = check_stages(&session, out, error);
-    session_close(&session);
-    return status;
+    PS_TRY(ps_pipeline_catalog(pipeline, error));
+    return check_stages(pipeline, out, error);
 }
 
 /* ---- plan ---- */
 
-static enum ps_status plan_stage(const struct session *session, const struct ps_stage *stage,
+static enum ps_status plan_stage(struct ps_pipeline *pipeline, const struct ps_stage *stage,
                                  struct ps_stage_plan *plan, struct ps_error *error) {
-    struct ps_pipeline *pipeline = session->pipeline;
     *plan = (struct ps_stage_plan){.up_to_date = ps_stage_is_done(stage),
                                    .seconds = NAN,
                                    .memory = PS_UNSET_INTEGER,
@@ -105,7 +79,7 @@ static enum ps_status plan_stage(const struct session *session, const struct ps_
     }
     if (!stage->kind->plan) return PS_OK;
     struct ps_arena arena;
-    struct ps_stage_context context = context_of(session, stage, &arena);
+    struct ps_stage_context context = context_of(pipeline, stage, &arena);
     enum ps_status status = stage->kind->plan(&context, plan, error);
     ps_arena_release(&arena);
     return named(stage, status, error);
@@ -113,22 +87,19 @@ static enum ps_status plan_stage(const struct session *session, const struct ps_
 
 enum ps_status ps_pipeline_plan(struct ps_pipeline *pipeline, struct ps_stage_plan *plans,
                                 struct ps_error *error) {
-    struct session session;
-    PS_TRY(session_open(&session, pipeline, error));
+    PS_TRY(ps_pipeline_catalog(pipeline, error));
     enum ps_status status = PS_OK;
     for (size_t i = 0; status == PS_OK && i < pipeline->stage_count; i++)
-        status = plan_stage(&session, &pipeline->stages[i], &plans[i], error);
-    session_close(&session);
+        status = plan_stage(pipeline, &pipeline->stages[i], &plans[i], error);
     return status;
 }
 
 /* ---- run ---- */
 
-static enum ps_status run_stage(const struct session *session, const struct ps_stage *stage,
+static enum ps_status run_stage(struct ps_pipeline *pipeline, const struct ps_stage *stage,
                                 struct ps_error *error) {
-    struct ps_pipeline *pipeline = session->pipeline;
     struct ps_arena arena;
-    struct ps_stage_context context = context_of(session, stage, &arena);
+    struct ps_stage_context context = context_of(pipeline, stage, &arena);
     struct ps_progress progress = {.observe = ps_run_observe,
                                    .observer = (void *)pipeline->run_directory};
     struct ps_metrics metrics;
@@ -166,34 +137,31 @@ static enum ps_status stage_index(const struct ps_pipeline *pipeline, const char
                         nearest ? "'?" : "");
 }
 
-static enum ps_status check_inputs(const struct session *session, const struct ps_stage *stage,
-                                   struct ps_error *error) {
+static enum ps_status check_inputs(const struct ps_stage *stage, struct ps_error *error) {
     for (size_t i = 0; i < stage->input_count; i++) {
         const struct ps_stage *input = stage->inputs[i];
         PS_FAIL_IF(!ps_stage_is_done(input), error, PS_ARGUMENT,
                    "%s needs the stage '%s', which is not done; run without --from and --only",
                    stage->id, input->id);
     }
-    (void)session;
     return PS_OK;
 }
 
-static enum ps_status run_stages(const struct session *session, size_t first, size_t last,
+static enum ps_status run_stages(struct ps_pipeline *pipeline, size_t first, size_t last,
                                  struct ps_error *error) {
-    struct ps_pipeline *pipeline = session->pipeline;
     size_t run = 0;
     for (size_t i = first; i <= last; i++) {
         const struct ps_stage *stage = &pipeline->stages[i];
         struct ps_stage_plan plan;
         PS_TRY(ps_stop_check(error));
-        PS_TRY(plan_stage(session, stage, &plan, error));
+        PS_TRY(plan_stage(pipeline, stage, &plan, error));
         if (plan.up_to_date && ps_stage_is_done(stage)) {
             ps_log_note("%s: up to date", stage->id);
             continue;
         }
-        PS_TRY(check_inputs(session, stage, error));
+        PS_TRY(check_inputs(stage, error));
         ps_log_note("%s: %s", stage->id, plan.why[0] ? plan.why : "to do");
-        PS_TRY(run_stage(session, stage, error));
+        PS_TRY(run_stage(pipeline, stage, error));
         run++;
     }
     if (run == 0) ps_log_note("everything is up to date in %s", pipeline->run_directory);
@@ -203,7 +171,6 @@ static enum ps_status run_stages(const struct session *session, size_t first, si
 enum ps_status ps_pipeline_run(struct ps_pipeline *pipeline, const struct ps_run_options *options,
                                struct ps_error *error) {
     size_t first = 0, last = pipeline->stage_count - 1;
-    struct session session = {0};
     struct ps_run_lock lock = {-1};
     enum ps_status status = PS_OK;
     if (options->from) PS_TRY(stage_index(pipeline, "--from", options->from, &first, error));
@@ -212,13 +179,12 @@ enum ps_status ps_pipeline_run(struct ps_pipeline *pipeline, const struct ps_run
         last = first;
     }
     PS_TRY(ps_pipeline_fingerprint(pipeline, error));
-    PS_TRY_DONE(session_open(&session, pipeline, error));
+    PS_TRY_DONE(ps_pipeline_catalog(pipeline, error));
     PS_TRY_DONE(ps_run_lock(pipeline, &lock, error));
-    PS_TRY_DONE(check_stages(&session, NULL, error));
+    PS_TRY_DONE(check_stages(pipeline, NULL, error));
     PS_TRY_DONE(ps_run_describe(pipeline, error));
-    PS_TRY_DONE(run_stages(&session, first, last, error));
+    PS_TRY_DONE(run_stages(pipeline, first, last, error));
 done:
     ps_run_unlock(&lock);
-    session_close(&session);
     return status;
 }
