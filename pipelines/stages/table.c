@@ -6,6 +6,8 @@
 const struct ps_stage_kind *const ps_stage_kinds[] = {
     &ps_stage_sample,
     &ps_stage_import,
+    &ps_stage_grade,
+    &ps_stage_select,
     &ps_stage_train,
     NULL,
 };

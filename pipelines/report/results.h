@@ -1,0 +1,66 @@
+#pragma once
+/* From verdicts to scores: pure functions of counts for each problem. The stage evaluate makes its
+ * numbers with them, the report reads them back.
+ *
+ * The unit is the problem. pass@1 is the mean over problems of the mean over a problem's samples;
+ * only `correct` counts as correct. Its interval is Wilson's at one sample a problem, else
+ * ps_stats_rate_interval. Two models are compared on the problems of one data set, paired: exact
+ * McNemar test at one sample, sign-flip test at more; the interval of the difference is a
+ * percentile bootstrap over problems. All intervals are 95 %. */
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "grade/grade.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ps_result_problem {
+    int64_t samples, correct, truncated, no_answer, tokens; /* of the samples that are there */
+};
+
+/* Counts one sample. */
+void ps_result_add(struct ps_result_problem *problem, enum ps_verdict verdict, int64_t tokens);
+
+struct ps_result {
+    const char *model, *role, *dataset; /* borrowed */
+    int64_t problems, samples;          /* samples: of each problem */
+    double pass_at_1, low, high;
+    double truncated, no_answer; /* shares of all samples */
+    double mean_tokens;          /* of a sample */
+};
+
+/* The caller sets names and samples, the rest is filled. PS_ARGUMENT when a problem has another
+ * number of samples than result->samples, or there is no problem. */
+enum ps_status ps_result_compute(const struct ps_result_problem *problems, size_t count,
+                                 struct ps_result *result, struct ps_error *error);
+
+struct ps_result_pair {
+    const char *a, *b, *dataset;  /* borrowed */
+    double difference, low, high; /* pass_at_1 of a less that of b */
+    double p;                     /* two-sided */
+    double detectable; /* the smallest true difference found with power 0.8 at level 0.05; NAN:
+                          fewer than two problems */
+};
+
+/* a and b: the same problems in the same order, for each of which ps_result_compute succeeded. */
+enum ps_status ps_result_compare(const struct ps_result_problem *a,
+                                 const struct ps_result_problem *b, size_t count,
+                                 struct ps_result_pair *pair, struct ps_error *error);
+
+/* "results": [...], "pairs": [...], into an object that is open. */
+void ps_results_write(const struct ps_result *results, size_t result_count,
+                      const struct ps_result_pair *pairs, size_t pair_count,
+                      struct ps_json_writer *writer);
+
+/* The same from JSON: lists and names in the arena. PS_FORMAT. */
+enum ps_status ps_results_read(const json_t *object, struct ps_arena *arena,
+                               struct ps_result **results, size_t *result_count,
+                               struct ps_result_pair **pairs, size_t *pair_count,
+                               struct ps_error *error);
+
+/* Tables for a terminal; false when the buffer is full. */
+bool ps_results_print(const struct ps_result *results, size_t result_count,
+                      const struct ps_result_pair *pairs, size_t pair_count,
+                      struct ps_buffer *text);
