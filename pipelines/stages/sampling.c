@@ -273,6 +273,7 @@ static enum ps_status sample_missing(const struct ps_sampling *sampling, struct 
         .max_tokens = sampling->settings->max_tokens,
         .positions = positions_of(sampling, local, prompts),
         .tokenizer = local->tokenizer,
+        .keep_seconds = sampling->settings->keep,
         .progress = tell,
         .context = &telling,
     };

@@ -18,6 +18,7 @@ struct ps_sampling_settings {
     int64_t top_k, max_tokens;
     int precision; /* enum ps_local_precision */
     int64_t sequences, rows, threads, cache_bytes;
+    double keep; /* seconds */
     const char *backend;
 };
 extern const char *const ps_sampling_precisions[];
@@ -25,83 +26,43 @@ extern const char *const ps_sampling_precisions[];
 /* Items of a table whose values struct has a struct ps_sampling_settings at `offset`; the defaults
  * of temperature and max_tokens are texts. */
 #define PS_SAMPLING_ITEM(base, member) ((base) + offsetof(struct ps_sampling_settings, member))
-#define PS_SAMPLING_SETTINGS(offset, temperature_text, max_tokens_text)                            \
-    {"temperature",                                                                                \
-     PS_SETTING_NUMBER,                                                                            \
-     PS_SAMPLING_ITEM(offset, temperature),                                                        \
-     .fallback = temperature_text,                                                                 \
-     .minimum = 0,                                                                                 \
-     .maximum = 100,                                                                               \
-     .identity = true,                                                                             \
-     .help = "0 always takes the likeliest token"},                                                \
-        {"top_p",                                                                                  \
-         PS_SETTING_NUMBER,                                                                        \
-         PS_SAMPLING_ITEM(offset, top_p),                                                          \
-         .fallback = "1",                                                                          \
-         .minimum = 0,                                                                             \
-         .maximum = 1,                                                                             \
-         .identity = true,                                                                         \
-         .help = "sample from the likeliest tokens that together have this probability"},          \
-        {"top_k",                                                                                  \
-         PS_SETTING_INTEGER,                                                                       \
-         PS_SAMPLING_ITEM(offset, top_k),                                                          \
-         .fallback = "0",                                                                          \
-         .minimum = 0,                                                                             \
-         .maximum = 1 << 20,                                                                       \
-         .identity = true,                                                                         \
-         .help = "sample from this many of the likeliest tokens; 0: off"},                         \
-        {"min_p",                                                                                  \
-         PS_SETTING_NUMBER,                                                                        \
-         PS_SAMPLING_ITEM(offset, min_p),                                                          \
-         .fallback = "0",                                                                          \
-         .minimum = 0,                                                                             \
-         .maximum = 1,                                                                             \
-         .identity = true,                                                                         \
-         .help = "leave out tokens below this share of the likeliest one's probability"},          \
-        {"max_tokens",                                                                             \
-         PS_SETTING_INTEGER,                                                                       \
-         PS_SAMPLING_ITEM(offset, max_tokens),                                                     \
-         .fallback = max_tokens_text,                                                              \
-         .minimum = 1,                                                                             \
-         .maximum = 1 << 24,                                                                       \
-         .identity = true,                                                                         \
-         .unit = "tokens",                                                                         \
-         .help = "a longer reply is cut; raised later, it goes on from there"},                    \
-        {"precision",                                                                              \
-         PS_SETTING_ENUM,                                                                          \
-         PS_SAMPLING_ITEM(offset, precision),                                                      \
-         .fallback = "auto",                                                                       \
-         .names = ps_sampling_precisions,                                                          \
-         .identity = true,                                                                         \
-         .help = "what is computed in; auto is f32 for weights in F32, else bf16"},                \
-        {"sequences",                                                                              \
-         PS_SETTING_INTEGER,                                                                       \
-         PS_SAMPLING_ITEM(offset, sequences),                                                      \
-         .fallback = "64",                                                                         \
-         .minimum = 1,                                                                             \
-         .maximum = 65536,                                                                         \
-         .help = "most replies that are sampled at one time"},                                     \
-        {"rows",                                                                                   \
-         PS_SETTING_INTEGER,                                                                       \
-         PS_SAMPLING_ITEM(offset, rows),                                                           \
-         .fallback = "256",                                                                        \
-         .minimum = 1,                                                                             \
-         .maximum = 1 << 20,                                                                       \
-         .unit = "tokens",                                                                         \
-         .help = "most tokens of one forward pass"},                                               \
-        {"cache_bytes",                                                                            \
-         PS_SETTING_BYTES,                                                                         \
-         PS_SAMPLING_ITEM(offset, cache_bytes),                                                    \
-         .fallback = "0",                                                                          \
-         .minimum = 0,                                                                             \
-         .maximum = 0x1p50,                                                                        \
-         .help = "for the KV cache; 0: what is needed, at most a quarter of the memory"},          \
-        {"threads",    PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, threads), .fallback = "0",     \
-         .minimum = 0, .maximum = 4096,    .help = "0: one for each core"},                        \
-    {                                                                                              \
-        "backend", PS_SETTING_STRING, PS_SAMPLING_ITEM(offset, backend),                           \
-            .help = "reference or cpu; by default the best one"                                    \
-    }
+/* clang-format off */
+#define PS_SAMPLING_SETTINGS(offset, temperature_text, max_tokens_text)                          \
+    {"temperature", PS_SETTING_NUMBER, PS_SAMPLING_ITEM(offset, temperature),                    \
+     .fallback = temperature_text, .minimum = 0, .maximum = 100, .identity = true,               \
+     .help = "0 always takes the likeliest token"},                                              \
+    {"top_p", PS_SETTING_NUMBER, PS_SAMPLING_ITEM(offset, top_p),                                \
+     .fallback = "1", .minimum = 0, .maximum = 1, .identity = true,                              \
+     .help = "sample from the likeliest tokens that together have this probability"},            \
+    {"top_k", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, top_k),                               \
+     .fallback = "0", .minimum = 0, .maximum = 1 << 20, .identity = true,                        \
+     .help = "sample from this many of the likeliest tokens; 0: off"},                           \
+    {"min_p", PS_SETTING_NUMBER, PS_SAMPLING_ITEM(offset, min_p),                                \
+     .fallback = "0", .minimum = 0, .maximum = 1, .identity = true,                              \
+     .help = "leave out tokens below this share of the likeliest one's probability"},            \
+    {"max_tokens", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, max_tokens),                     \
+     .fallback = max_tokens_text, .minimum = 1, .maximum = 1 << 24, .identity = true,            \
+     .unit = "tokens", .help = "a longer reply is cut; raised later, it goes on from there"},    \
+    {"precision", PS_SETTING_ENUM, PS_SAMPLING_ITEM(offset, precision),                          \
+     .fallback = "auto", .names = ps_sampling_precisions, .identity = true,                      \
+     .help = "what is computed in; auto is f32 for weights in F32, else bf16"},                  \
+    {"sequences", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, sequences),                       \
+     .fallback = "64", .minimum = 1, .maximum = 65536,                                           \
+     .help = "most replies that are sampled at one time"},                                       \
+    {"rows", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, rows),                                 \
+     .fallback = "256", .minimum = 1, .maximum = 1 << 20, .unit = "tokens",                      \
+     .help = "most tokens of one forward pass"},                                                 \
+    {"cache_bytes", PS_SETTING_BYTES, PS_SAMPLING_ITEM(offset, cache_bytes),                     \
+     .fallback = "0", .minimum = 0, .maximum = 0x1p50,                                           \
+     .help = "for the KV cache; 0: what is needed, at most a quarter of the memory"},            \
+    {"keep", PS_SETTING_DURATION, PS_SAMPLING_ITEM(offset, keep),                                \
+     .fallback = "60s", .minimum = 0.01, .maximum = 60,                                          \
+     .help = "how often replies in flight are kept, to go on from there after a crash"},         \
+    {"threads", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, threads),                           \
+     .fallback = "0", .minimum = 0, .maximum = 4096, .help = "0: one for each core"},            \
+    {"backend", PS_SETTING_STRING, PS_SAMPLING_ITEM(offset, backend),                            \
+     .help = "reference or cpu; by default the best one"}
+/* clang-format on */
 
 /* ---- work ---- */
 
