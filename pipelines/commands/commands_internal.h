@@ -14,6 +14,7 @@ extern const struct ps_command ps_command_dataset_list;
 extern const struct ps_command ps_command_dataset_show;
 extern const struct ps_command ps_command_docs;
 extern const struct ps_command ps_command_doctor;
+extern const struct ps_command ps_command_evaluate;
 extern const struct ps_command ps_command_grade;
 extern const struct ps_command ps_command_grade_pair;
 extern const struct ps_command ps_command_model_info;

@@ -1,8 +1,10 @@
 /* potstill run: does what is not up to date. */
 #include "pipelines/commands/commands_internal.h"
 #include "pipelines/commands/pipeline_options.h"
+#include "pipelines/stages/evaluation.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct ps_setting items[] = {
     {"from", PS_SETTING_STRING, offsetof(struct ps_run_options, from), .argument = "STAGE",
@@ -22,6 +24,9 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     enum ps_status status = ps_pipeline_run(&pipeline, options, error);
     if (status == PS_OK && call->json)
         status = ps_run_status(pipeline.run_directory, true, stdout, error);
+    for (size_t i = 0; status == PS_OK && !call->json && i < pipeline.stage_count; i++)
+        if (strcmp(pipeline.stages[i].kind->name, "evaluate") == 0)
+            status = ps_evaluation_show(&pipeline.stages[i], stdout, error);
     ps_pipeline_close(&pipeline);
     return status;
 }

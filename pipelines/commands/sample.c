@@ -38,7 +38,7 @@ static const struct ps_setting items[] = {
      .help = "chatml, or none for base models"},
     {"thinking", PS_SETTING_ENUM, AT(thinking), .names = off_on,
      .help = "what the template is told about thinking"},
-    PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "4096"),
+    PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "1", "4096"),
 };
 static const struct ps_settings_table table =
     PS_SETTINGS_TABLE("sample", "For potstill sample.", items, struct sample_flags);

@@ -92,6 +92,15 @@ static enum ps_status test(const double *difference, size_t count, bool single, 
     return PS_OK;
 }
 
+/* A bootstrap of equal differences has no width, however few they are. What may then still be is
+ * that other problems differ: as many as Wilson's bound allows where none of `count` did. */
+static void widen(struct ps_interval *interval, size_t count) {
+    double bound = ps_stats_wilson(0, count, CONFIDENCE).high;
+    if (interval->low < interval->high) return;
+    interval->low = fmax(-1, interval->low - bound);
+    interval->high = fmin(1, interval->high + bound);
+}
+
 enum ps_status ps_result_compare(const struct ps_result_problem *a,
                                  const struct ps_result_problem *b, size_t count,
                                  struct ps_result_pair *pair, struct ps_error *error) {
@@ -106,11 +115,14 @@ enum ps_status ps_result_compare(const struct ps_result_problem *a,
         ps_stats_bootstrap(difference, count, SEED, DRAWS, CONFIDENCE, &interval, error);
     if (status == PS_OK) status = test(difference, count, single, &pair->p, error);
     if (status == PS_OK) {
+        widen(&interval, count);
         pair->difference = mean.mean;
         pair->low = interval.low;
         pair->high = interval.high;
         pair->detectable =
-            ps_stats_detectable_difference(mean.standard_error, 1 - CONFIDENCE, POWER);
+            mean.standard_error > 0
+                ? ps_stats_detectable_difference(mean.standard_error, 1 - CONFIDENCE, POWER)
+                : NAN;
     }
     ps_free(difference);
     return status;

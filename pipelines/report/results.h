@@ -6,7 +6,8 @@
  * only `correct` counts as correct. Its interval is Wilson's at one sample a problem, else
  * ps_stats_rate_interval. Two models are compared on the problems of one data set, paired: exact
  * McNemar test at one sample, sign-flip test at more; the interval of the difference is a
- * percentile bootstrap over problems. All intervals are 95 %. */
+ * percentile bootstrap over problems, widened where all problems have the same difference. All
+ * intervals are 95 %. */
 
 #include "base/json.h"
 #include "base/memory.h"
@@ -41,7 +42,7 @@ struct ps_result_pair {
     double difference, low, high; /* pass_at_1 of a less that of b */
     double p;                     /* two-sided */
     double detectable; /* the smallest true difference found with power 0.8 at level 0.05; NAN:
-                          fewer than two problems */
+                          no two problems differ */
 };
 
 /* a and b: the same problems in the same order, for each of which ps_result_compute succeeded. */

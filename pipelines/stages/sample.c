@@ -31,7 +31,7 @@ static const struct ps_setting items[] = {
      .identity = true, .unit = "replies",
      .help = "for each question; only missing ones are "
              "sampled"},
-    PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "4096"),
+    PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "1", "4096"),
 };
 static const struct ps_settings_table sample_table =
     PS_SETTINGS_TABLE("sample", "Samples replies of teachers.", items, struct sample_settings);

@@ -24,15 +24,15 @@ struct ps_sampling_settings {
 extern const char *const ps_sampling_precisions[];
 
 /* Items of a table whose values struct has a struct ps_sampling_settings at `offset`; the defaults
- * of temperature and max_tokens are texts. */
+ * of temperature, top_p and max_tokens are texts. */
 #define PS_SAMPLING_ITEM(base, member) ((base) + offsetof(struct ps_sampling_settings, member))
 /* clang-format off */
-#define PS_SAMPLING_SETTINGS(offset, temperature_text, max_tokens_text)                          \
+#define PS_SAMPLING_SETTINGS(offset, temperature_text, top_p_text, max_tokens_text)              \
     {"temperature", PS_SETTING_NUMBER, PS_SAMPLING_ITEM(offset, temperature),                    \
      .fallback = temperature_text, .minimum = 0, .maximum = 100, .identity = true,               \
      .help = "0 always takes the likeliest token"},                                              \
     {"top_p", PS_SETTING_NUMBER, PS_SAMPLING_ITEM(offset, top_p),                                \
-     .fallback = "1", .minimum = 0, .maximum = 1, .identity = true,                              \
+     .fallback = top_p_text, .minimum = 0, .maximum = 1, .identity = true,                       \
      .help = "sample from the likeliest tokens that together have this probability"},            \
     {"top_k", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, top_k),                               \
      .fallback = "0", .minimum = 0, .maximum = 1 << 20, .identity = true,                        \

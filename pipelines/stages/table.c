@@ -9,6 +9,7 @@ const struct ps_stage_kind *const ps_stage_kinds[] = {
     &ps_stage_grade,
     &ps_stage_select,
     &ps_stage_train,
+    &ps_stage_evaluate,
     NULL,
 };
 

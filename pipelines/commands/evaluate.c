@@ -1,0 +1,135 @@
+/* potstill evaluate: the evaluate stage without a pipeline. */
+#include "pipelines/commands/commands_internal.h"
+#include "pipelines/stages/evaluation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct evaluate_flags {
+    struct ps_string_map model;
+    struct ps_number_map dataset;
+    const char *out, *prompt, *system, *prefill, *template;
+    int64_t seed, limit;
+    int thinking;
+    struct ps_sampling_settings sampling;
+};
+#define AT(member) offsetof(struct evaluate_flags, member)
+static const char *const off_on[] = {"false", "true", NULL};
+static const struct ps_setting items[] = {
+    {"model", PS_SETTING_STRING_MAP, AT(model), .required = true, .argument = "NAME=FOLDER",
+     .help = "a Hugging Face folder, and what the table calls it; may be repeated"},
+    {"dataset", PS_SETTING_NUMBER_MAP, AT(dataset), .required = true, .minimum = 1, .maximum = 1e6,
+     .argument = "NAME=K",
+     .help = "a set, and the samples of each of its problems; may be repeated"},
+    {"out", PS_SETTING_STRING, AT(out), .required = true, .argument = "EVALS",
+     .help = "the store that keeps the replies"},
+    {"seed", PS_SETTING_INTEGER, AT(seed), "0", .minimum = 0, .maximum = 0x1p53,
+     .help = "of the random numbers"},
+    {"limit", PS_SETTING_INTEGER, AT(limit), "0", .minimum = 0, .maximum = 1e9, .unit = "rows",
+     .help = "only the first rows of each set; 0: all"},
+    {"prompt", PS_SETTING_STRING, AT(prompt), .argument = "TEXT",
+     .help = "the user's message, with {question}; by default as the data set says"},
+    {"system", PS_SETTING_STRING, AT(system), .argument = "TEXT", .help = "the system message"},
+    {"prefill", PS_SETTING_STRING, AT(prefill), .argument = "TEXT", .help = "how replies begin"},
+    {"template", PS_SETTING_STRING, AT(template), .argument = "NAME",
+     .help = "chatml, or none for base models"},
+    {"thinking", PS_SETTING_ENUM, AT(thinking), .names = off_on,
+     .help = "what the template is told about thinking"},
+    PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "0.95", "32768"),
+};
+#undef AT
+static const struct ps_settings_table table =
+    PS_SETTINGS_TABLE("evaluate", "For potstill evaluate.", items, struct evaluate_flags);
+
+static enum ps_status print(const struct ps_call *call, const struct ps_evaluation *evaluation,
+                            const struct ps_evaluation_outcome *outcome, struct ps_error *error) {
+    struct ps_buffer text;
+    struct ps_json_writer writer;
+    enum ps_status status = PS_OK;
+    bool fits = true;
+    ps_buffer_init(&text, 64 << 20);
+    if (call->json) {
+        ps_json_writer_begin(&writer, &text);
+        ps_json_write_begin_object(&writer);
+        ps_evaluation_write(evaluation, outcome, &writer);
+        ps_json_write_end_object(&writer);
+        status = ps_json_writer_end(&writer, error);
+        fits = ps_buffer_puts(&text, "\n");
+    } else {
+        fits = ps_results_print(outcome->results, outcome->result_count, outcome->pairs,
+                                outcome->pair_count, &text);
+    }
+    if (status == PS_OK && !fits) status = ps_error_set(error, PS_MEMORY, "out of memory");
+    if (status == PS_OK) fputs(text.data, stdout);
+    ps_buffer_release(&text);
+    return status;
+}
+
+/* Without a pipeline a model has the role that its name says. */
+static const char *role_of(const char *name) {
+    static const char *const roles[] = {"teacher", "base", "student"};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (strcmp(roles[i], name) == 0) return roles[i];
+    return "other";
+}
+
+static enum ps_status evaluate(struct ps_call *call, struct ps_stage_context *context,
+                               struct ps_error *error) {
+    const struct evaluate_flags *flags = call->settings[0].values;
+    struct ps_evaluation_outcome outcome;
+    struct ps_prompter prompter;
+    struct ps_sampling_set *sets;
+    size_t count = flags->model.count;
+    struct ps_evaluation_model *models = ps_arena_array(call->arena, count + 1, sizeof *models);
+    PS_FAIL_IF_NULL(models, error);
+    PS_TRY(ps_evaluation_sets(&flags->dataset, &flags->sampling, call->arena, &sets, error));
+    PS_TRY(ps_prompter_open(&prompter, context, NULL, flags->thinking, error));
+    prompter.prompt.user = flags->prompt;
+    prompter.prompt.system = flags->system;
+    prompter.prompt.prefill = flags->prefill;
+    prompter.prompt.template = flags->template;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = flags->model.items[i].key;
+        PS_FAIL_IF(strcmp(name, "default") == 0, error, PS_ARGUMENT,
+                   "--model %s: write NAME=FOLDER, with the name it has in the table",
+                   flags->model.items[i].value);
+        models[i] = (struct ps_evaluation_model){name, role_of(name), flags->model.items[i].value,
+                                                 &prompter};
+    }
+    struct ps_evaluation evaluation = {.context = context,
+                                       .models = models,
+                                       .model_count = count,
+                                       .sets = sets,
+                                       .set_count = flags->dataset.count,
+                                       .settings = &flags->sampling};
+    PS_TRY(ps_evaluation_check(&evaluation, error));
+    PS_TRY(ps_evaluation_run(&evaluation, flags->out, &outcome, error));
+    return print(call, &evaluation, &outcome, error);
+}
+
+static enum ps_status run(struct ps_call *call, struct ps_error *error) {
+    const struct evaluate_flags *flags = call->settings[0].values;
+    struct ps_progress progress = {0};
+    PS_TRY(ps_settings_require(call->settings, 1, "evaluate", error));
+    struct ps_stage_context context = {.seed = (uint64_t)flags->seed,
+                                       .limit = flags->limit,
+                                       .progress = &progress,
+                                       .arena = call->arena};
+    PS_TRY(ps_dataset_catalog_open(&context.catalog, NULL, 0, context.seed, error));
+    enum ps_status status = evaluate(call, &context, error);
+    ps_dataset_catalog_close(context.catalog);
+    if (status == PS_FULL)
+        ps_error_prefix(error, "nothing is lost; make room and give the same command again");
+    return status;
+}
+
+const struct ps_command ps_command_evaluate = {
+    .name = "evaluate",
+    .synopsis = "--model NAME=FOLDER ... --dataset NAME=K ... --out EVALS",
+    .help = "score models on test sets and compare them",
+    .details = "Replies are kept in EVALS, a trace store; what is there is not sampled again. "
+               "pass@1 is the\nmean over problems of the mean over their samples; only replies "
+               "graded correct count.",
+    .tables = {&table},
+    .run = run,
+};

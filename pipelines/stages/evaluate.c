@@ -1,0 +1,246 @@
+/* The evaluate stage: models answer test sets, and the score table says how well and how sure. */
+
+#include "pipelines/stages/evaluation.h"
+#include "pipelines/stages/stages_internal.h"
+
+#include "base/file.h"
+
+#include <string.h>
+
+struct evaluate_settings {
+    struct ps_strings models;
+    struct ps_string_map prompt;
+    struct ps_number_map datasets;
+    struct ps_sampling_settings sampling;
+};
+#define AT(member) offsetof(struct evaluate_settings, member)
+static const struct ps_setting items[] = {
+    {"models", PS_SETTING_STRINGS, AT(models), .refers = "model", .identity = true,
+     .required = true, .help = "which models"},
+    {"datasets", PS_SETTING_NUMBER_MAP, AT(datasets), .refers = "dataset", .minimum = 1,
+     .maximum = 1e6, .identity = true, .required = true,
+     .help = "the sets that they answer, each with the samples of a problem"},
+    {"prompt", PS_SETTING_STRING_MAP, AT(prompt), .refers = "prompt", .identity = true,
+     .help = "how the questions are put, for all models or by model; by default as the data set "
+             "says"},
+    PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "0.95", "32768"),
+};
+static const struct ps_settings_table evaluate_table = PS_SETTINGS_TABLE(
+    "evaluate", "Scores models on test sets and compares them.", items, struct evaluate_settings);
+
+/* ---- roles ---- */
+
+/* Whether a stage's setting names this model. */
+static bool names_model(const struct ps_stage *stage, const char *key, const char *model) {
+    const struct ps_settings_table *table = stage->kind->settings;
+    for (size_t i = 0; i < table->count; i++) {
+        const void *member = (const char *)stage->settings + table->items[i].offset;
+        if (strcmp(table->items[i].key, key) != 0) continue;
+        if (table->items[i].type == PS_SETTING_STRING) {
+            const char *one = *(const char *const *)member;
+            return one && strcmp(one, model) == 0;
+        }
+        const struct ps_strings *several = member;
+        for (size_t j = 0; j < several->count; j++)
+            if (strcmp(several->items[j], model) == 0) return true;
+    }
+    return false;
+}
+
+/* The train stage whose model is the student: the one called so, else the last. */
+static const struct ps_stage *student_stage(const struct ps_pipeline *pipeline) {
+    const struct ps_stage *last = NULL;
+    for (size_t i = 0; i < pipeline->stage_count; i++) {
+        if (!pipeline->stages[i].kind->makes_model) continue;
+        last = &pipeline->stages[i];
+        if (strcmp(last->id, "student") == 0) return last;
+    }
+    return last;
+}
+
+static const char *role_of(const struct ps_pipeline *pipeline, const char *model,
+                           struct ps_arena *arena) {
+    struct ps_model_reference reference;
+    bool base = false;
+    if (ps_pipeline_resolve_model(pipeline, model, arena, &reference, NULL) != PS_OK)
+        return "other";
+    if (reference.stage) return reference.stage == student_stage(pipeline) ? "student" : "other";
+    for (size_t i = 0; i < pipeline->stage_count; i++) {
+        const struct ps_stage *stage = &pipeline->stages[i];
+        if (strcmp(stage->kind->name, "sample") == 0 && names_model(stage, "models", model))
+            return "teacher";
+        base = base || (stage->kind->makes_model && names_model(stage, "model", model));
+    }
+    return base ? "base" : "other";
+}
+
+/* ---- before the run ---- */
+
+static enum ps_status open_evaluation(const struct ps_stage_context *context,
+                                      struct ps_evaluation *evaluation, struct ps_error *error) {
+    const struct evaluate_settings *settings = context->settings;
+    struct ps_sampling_set *sets;
+    size_t count = settings->models.count;
+    PS_TRY(
+        ps_evaluation_sets(&settings->datasets, &settings->sampling, context->arena, &sets, error));
+    struct ps_evaluation_model *models = ps_arena_array(context->arena, count + 1, sizeof *models);
+    PS_FAIL_IF_NULL(models, error);
+    for (size_t i = 0; i < count; i++) {
+        struct ps_evaluation_model *model = &models[i];
+        int thinking;
+        model->name = settings->models.items[i];
+        model->role = role_of(context->pipeline, model->name, context->arena);
+        model->prompter = ps_arena_alloc(context->arena, sizeof *model->prompter);
+        PS_FAIL_IF_NULL(model->prompter, error);
+        PS_TRY(ps_sampling_model(context, model->name, &model->folder, &thinking, error));
+        PS_TRY(ps_prompter_open(model->prompter, context,
+                                ps_string_map_get(&settings->prompt, model->name), thinking,
+                                error));
+    }
+    *evaluation = (struct ps_evaluation){.context = context,
+                                         .models = models,
+                                         .model_count = count,
+                                         .sets = sets,
+                                         .set_count = settings->datasets.count,
+                                         .settings = &settings->sampling};
+    return PS_OK;
+}
+
+static enum ps_status check(const struct ps_stage_context *context, struct ps_error *error) {
+    struct ps_evaluation evaluation;
+    PS_TRY(open_evaluation(context, &evaluation, error));
+    return ps_evaluation_check(&evaluation, error);
+}
+
+static enum ps_status show(const struct ps_stage_context *context, FILE *out,
+                           struct ps_error *error) {
+    struct ps_evaluation evaluation;
+    PS_TRY(open_evaluation(context, &evaluation, error));
+    for (size_t i = 0; i < evaluation.model_count; i++) {
+        const struct ps_evaluation_model *model = &evaluation.models[i];
+        struct ps_sampling sampling = {.name = model->name,
+                                       .prompter = model->prompter,
+                                       .sets = evaluation.sets,
+                                       .set_count = evaluation.set_count,
+                                       .settings = evaluation.settings};
+        struct ps_sampling_prompts prompts;
+        PS_TRY(ps_sampling_render(&sampling, NULL, &prompts, error));
+        fprintf(out, "%s (%s): %zu problems. The first:\n%s\n", model->name, model->role,
+                prompts.count, prompts.first ? prompts.first : "");
+    }
+    return PS_OK;
+}
+
+/* The grader's version of the last result, in the arena; "" when there is none. */
+static enum ps_status last_grader(const struct ps_stage_context *context, const char **grader,
+                                  struct ps_error *error) {
+    json_t *result;
+    char *path = ps_path_join(context->arena, context->directory, "result.json");
+    PS_FAIL_IF_NULL(path, error);
+    *grader = "";
+    if (!ps_file_exists(path)) return PS_OK;
+    PS_TRY(ps_json_read_file(path, 64 << 20, &result, error));
+    enum ps_status status = ps_json_string_or(result, "grader", "", grader, error);
+    if (status == PS_OK) *grader = ps_arena_strndup(context->arena, *grader, strlen(*grader));
+    json_decref(result);
+    PS_TRY(status);
+    PS_FAIL_IF_NULL(*grader, error);
+    return PS_OK;
+}
+
+static enum ps_status plan(const struct ps_stage_context *context, struct ps_stage_plan *plan,
+                           struct ps_error *error) {
+    struct ps_evaluation evaluation;
+    struct ps_sample_survey survey;
+    if (plan->up_to_date) {
+        const char *grader;
+        PS_TRY(last_grader(context, &grader, error));
+        if (strcmp(grader, ps_grade_version()) == 0) return PS_OK;
+        plan->up_to_date = false;
+        snprintf(plan->why, sizeof plan->why, "graded by version %s of the grader, this is %s",
+                 grader[0] ? grader : "?", ps_grade_version());
+        return PS_OK;
+    }
+    PS_TRY(open_evaluation(context, &evaluation, error));
+    for (size_t i = 0; i < evaluation.model_count; i++)
+        if (!evaluation.models[i].folder) return PS_OK; /* made by a stage that has not run */
+    char *path = ps_path_join(context->arena, context->directory, "evals.db");
+    PS_FAIL_IF_NULL(path, error);
+    PS_TRY(ps_evaluation_survey(&evaluation, path, &survey, error));
+    int64_t missing = survey.replies - survey.done;
+    plan->tokens = missing * evaluation.settings->max_tokens;
+    snprintf(plan->why, sizeof plan->why, "%lld of %lld replies are missing", (long long)missing,
+             (long long)survey.replies);
+    return PS_OK;
+}
+
+/* ---- the run ---- */
+
+static enum ps_status write_result(const struct ps_stage_context *context,
+                                   const struct ps_evaluation *evaluation,
+                                   const struct ps_evaluation_outcome *outcome,
+                                   struct ps_error *error) {
+    struct ps_buffer text;
+    struct ps_json_writer writer;
+    ps_buffer_init(&text, 64 << 20);
+    ps_json_writer_begin(&writer, &text);
+    ps_json_write_begin_object(&writer);
+    ps_evaluation_write(evaluation, outcome, &writer);
+    ps_json_write_end_object(&writer);
+    enum ps_status status = ps_json_writer_end(&writer, error);
+    if (status == PS_OK) status = ps_stage_write_result(context, &text, error);
+    ps_buffer_release(&text);
+    return status;
+}
+
+static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {
+    struct ps_evaluation evaluation;
+    struct ps_evaluation_outcome outcome;
+    char *path = ps_path_join(context->arena, context->directory, "evals.db");
+    PS_FAIL_IF_NULL(path, error);
+    PS_TRY(open_evaluation(context, &evaluation, error));
+    PS_TRY(ps_evaluation_run(&evaluation, path, &outcome, error));
+    return write_result(context, &evaluation, &outcome, error);
+}
+
+/* ---- afterwards ---- */
+
+static enum ps_status print(const json_t *result, FILE *out, struct ps_arena *arena,
+                            struct ps_error *error) {
+    struct ps_result *results;
+    struct ps_result_pair *pairs;
+    size_t result_count, pair_count;
+    struct ps_buffer text;
+    PS_TRY(ps_results_read(result, arena, &results, &result_count, &pairs, &pair_count, error));
+    ps_buffer_init(&text, 16 << 20);
+    bool fits = ps_results_print(results, result_count, pairs, pair_count, &text);
+    if (fits) fputs(text.data, out);
+    ps_buffer_release(&text);
+    return fits ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
+}
+
+enum ps_status ps_evaluation_show(const struct ps_stage *stage, FILE *out, struct ps_error *error) {
+    struct ps_arena arena;
+    json_t *result = NULL;
+    enum ps_status status = PS_OK;
+    ps_arena_init(&arena, 64 << 20);
+    char *path = ps_path_join(&arena, stage->directory, "result.json");
+    if (!path) status = ps_error_set(error, PS_MEMORY, "out of memory");
+    if (status == PS_OK && ps_file_exists(path)) {
+        status = ps_json_read_file(path, 64 << 20, &result, error);
+        if (status == PS_OK) status = print(result, out, &arena, error);
+    }
+    json_decref(result);
+    ps_arena_release(&arena);
+    return status;
+}
+
+const struct ps_stage_kind ps_stage_evaluate = {
+    .name = "evaluate",
+    .help = "scores models on test sets and compares them",
+    .settings = &evaluate_table,
+    .check = check,
+    .plan = plan,
+    .show = show,
+    .run = run,
+};

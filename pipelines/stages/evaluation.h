@@ -1,0 +1,62 @@
+#pragma once
+/* An evaluation: models answer data sets into a store of their own (evals.db), the replies are
+ * graded there, and the verdicts become scores and comparisons. Shared by the stage and the command
+ * evaluate. What is there already is not sampled again. */
+
+#include "pipelines/report/results.h"
+#include "pipelines/stages/sampling.h"
+
+struct ps_evaluation_model {
+    const char *name, *role; /* role: "teacher", "base", "student", "other" */
+    const char *folder;      /* NULL, in check alone: it is not made yet */
+    struct ps_prompter *prompter;
+};
+
+struct ps_evaluation {
+    const struct ps_stage_context *context; /* catalog, seed, limit, arena, progress; the pipeline
+                                               may be NULL */
+    const struct ps_evaluation_model *models;
+    size_t model_count;
+    const struct ps_sampling_set *sets;
+    size_t set_count;
+    const struct ps_sampling_settings *settings;
+};
+
+/* The sets of {name: samples}, in the arena. PS_ARGUMENT for a number of samples that is no whole
+ * number, and for more than one sample at temperature 0, which would all be the same. */
+enum ps_status ps_evaluation_sets(const struct ps_number_map *map,
+                                  const struct ps_sampling_settings *settings,
+                                  struct ps_arena *arena, struct ps_sampling_set **sets,
+                                  struct ps_error *error);
+
+/* Everything that can be known before. */
+enum ps_status ps_evaluation_check(const struct ps_evaluation *evaluation, struct ps_error *error);
+
+/* How many replies the store at `path` has of those wanted. */
+enum ps_status ps_evaluation_survey(const struct ps_evaluation *evaluation, const char *path,
+                                    struct ps_sample_survey *survey, struct ps_error *error);
+
+/* In the arena of the evaluation's context. */
+struct ps_evaluation_outcome {
+    struct ps_result *results; /* data set by data set, in it model by model */
+    size_t result_count;
+    struct ps_result_pair *pairs; /* each model with each later one */
+    size_t pair_count;
+    int64_t *sources; /* [model_count]: the model's row of `source` in the store */
+    int64_t graded, sampled;
+};
+
+/* PS_STOPPED keeps what is there. PS_ARGUMENT when a reply is missing (its prompt does not fit the
+ * model): no score is made of fewer samples than asked for. */
+enum ps_status ps_evaluation_run(const struct ps_evaluation *evaluation, const char *path,
+                                 struct ps_evaluation_outcome *outcome, struct ps_error *error);
+
+/* Into an open object: "results", "pairs", "grader", and "models": [{"model", "role", "source"}].
+ */
+void ps_evaluation_write(const struct ps_evaluation *evaluation,
+                         const struct ps_evaluation_outcome *outcome,
+                         struct ps_json_writer *writer);
+
+/* The tables of an evaluate stage that is done, from its result.json; nothing when there is none.
+ */
+enum ps_status ps_evaluation_show(const struct ps_stage *stage, FILE *out, struct ps_error *error);

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# evaluate.sh POTSTILL CONFIG: two models with random weights through evaluate, and through a pipeline
+# of all stages up to it. CONFIG: a config.json of a tiny model, whose vocabulary is the 261 entries
+# of a tokenizer without merges.
+set -u
+potstill=$(realpath "$1")
+config=$(realpath "$2")
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+failures=0
+
+fail() {
+    echo "$*"
+    failures=$((failures + 1))
+}
+
+# expect CODE PATTERN COMMAND...: the exit code, and a line of stdout or stderr that the pattern finds.
+expect() {
+    local code=$1 pattern=$2 output got
+    shift 2
+    output=$("$potstill" "$@" 2>&1)
+    got=$?
+    if [ $got != "$code" ] || ! grep -qE -- "$pattern" <<<"$output"; then
+        fail "potstill $*: exit code $got (wanted $code), no line with /$pattern/ in:" "$output"
+    fi
+}
+
+for i in $(seq 0 23); do
+    a=$((i % 5)) b=$((i % 3))
+    echo "{\"id\": \"$i\", \"question\": \"What is $a plus $b? ($i)\", \"answer\": \"$((a + b))\"," \
+        "\"solution\": \"We add $a and $b: \\\\boxed{$((a + b))}\"}"
+done >sums.jsonl
+for text in a b c d e; do echo "$text"; done >plain.txt
+"$potstill" text train plain.txt --out tokenizer --quiet >/dev/null || exit 1
+for seed in 1 2; do
+    "$potstill" model init "$config" --seed $seed --out m$seed --dtype f32 --quiet >/dev/null || exit 1
+    cp tokenizer/* m$seed/
+done
+
+# ---- the command ----
+
+evaluate=(evaluate --model base=m1 --model student=m2 --max-tokens 8 --limit 3 --out evals.db --seed 5)
+expect 2 'at temperature 0 all 2 samples' "${evaluate[@]}" --dataset arith/test=2 --temperature 0
+expect 2 'write NAME=FOLDER' evaluate --model m1 --dataset arith/test=1 --out evals.db
+expect 2 "'dataset' is missing" evaluate --model a=m1 --out evals.db
+expect 2 'number of samples' "${evaluate[@]}" --dataset arith/test=1.5
+[ -e evals.db ] && fail 'a refused evaluation left a store'
+expect 0 '^arith/test +student +student +3 +2 ' "${evaluate[@]}" --dataset arith/test=2
+"$potstill" "${evaluate[@]}" --dataset arith/test=2 --json --quiet >first.json
+"$potstill" "${evaluate[@]}" --dataset arith/test=2 --json --quiet >second.json
+cmp first.json second.json || fail 'evaluating again gives other numbers'
+grep -q '"model":"base","role":"base","dataset":"arith/test","problems":3,"samples":2,"pass_at_1":' \
+    first.json || fail "results: $(cat first.json)"
+grep -q '"a":"base","b":"student","dataset":"arith/test","difference":' first.json ||
+    fail "pairs: $(cat first.json)"
+expect 0 '"traces":12,' traces stats evals.db --json
+expect 0 '^arith/test +base +base +3 +3 ' "${evaluate[@]}" --dataset arith/test=3
+expect 0 '"traces":18,' traces stats evals.db --json
+
+# ---- the stages ----
+
+cat >tiny.yaml <<'YAML'
+potstill: 1
+name: tiny
+seed: 3
+store: traces.db
+models:
+  teacher: {path: m1}
+  base: {path: m2}
+datasets:
+  sums: {file: sums.jsonl, profile: gsm8k}
+  dev: {from: sums, sample: 4}
+stages:
+  - sample: {models: teacher, dataset: sums, samples: 2, max_tokens: 8}
+  - import: {dataset: sums}
+  - grade: {}
+  - select: {per_question: 1, prefer: shortest}
+  - train: {id: control, model: base, steps: 1, batch: 2, sequence_length: 128}
+  - train: {id: student, model: base, steps: 2, batch: 2, sequence_length: 128}
+  - evaluate: {models: [teacher, base, student, control], datasets: {dev: 1}, max_tokens: 8}
+YAML
+expect 0 '^dev +student +student +4 +1 ' run tiny.yaml
+for role in teacher:teacher base:base student:student control:other; do
+    grep -q "\"model\":\"${role%:*}\",\"role\":\"${role#*:}\"" runs/tiny/evaluate/result.json ||
+        fail "no $role in $(cat runs/tiny/evaluate/result.json)"
+done
+[ "$(grep -o '"difference"' runs/tiny/evaluate/result.json | wc -l)" = 6 ] || fail 'not 6 pairs'
+grep -q '"traces":60,"graded":60,' runs/tiny/grade/result.json ||
+    fail "grade: $(cat runs/tiny/grade/result.json)"
+grep -q '^{"considered":60,.*"kept":20,"questions":20,' runs/tiny/select/result.json ||
+    fail "select: $(cat runs/tiny/select/result.json)"
+expect 0 'everything is up to date' run tiny.yaml
+rm traces.db
+expect 0 'grade +to run +the store is gone' plan tiny.yaml
+[ $failures = 0 ]
