@@ -22,6 +22,7 @@ extern const struct ps_command ps_command_model_init;
 extern const struct ps_command ps_command_model_score;
 extern const struct ps_command ps_command_new;
 extern const struct ps_command ps_command_plan;
+extern const struct ps_command ps_command_report;
 extern const struct ps_command ps_command_run;
 extern const struct ps_command ps_command_sample;
 extern const struct ps_command ps_command_select;

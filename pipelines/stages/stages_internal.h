@@ -4,7 +4,8 @@
 #include "store/store.h"
 
 extern const struct ps_stage_kind ps_stage_import, ps_stage_sample, ps_stage_train;
-extern const struct ps_stage_kind ps_stage_grade, ps_stage_select, ps_stage_evaluate;
+extern const struct ps_stage_kind ps_stage_grade, ps_stage_select, ps_stage_evaluate,
+    ps_stage_report;
 
 /* DIRECTORY/result.json. */
 enum ps_status ps_stage_write_result(const struct ps_stage_context *context,

@@ -10,6 +10,7 @@ const struct ps_stage_kind *const ps_stage_kinds[] = {
     &ps_stage_select,
     &ps_stage_train,
     &ps_stage_evaluate,
+    &ps_stage_report,
     NULL,
 };
 

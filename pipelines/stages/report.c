@@ -1,0 +1,64 @@
+/* The report stage: what the stages before it found, as a page, as JSON and as a table. The files
+ * lie in the stage's directory; runs/NAME/report.html and report.json link to the newest. */
+#include "pipelines/report/report.h"
+#include "pipelines/stages/stages_internal.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct ps_settings_table report_table = {
+    "report", "Writes report.html and report.json, and prints the tables.", NULL, 0, 1};
+
+static const char *const consumes[] = {"sample", "import", "grade",    "select",
+                                       "train",  "score",  "evaluate", NULL};
+
+/* By rename, so that there is always the old link or the new one. */
+static enum ps_status link_newest(const struct ps_stage_context *context, const char *name,
+                                  struct ps_error *error) {
+    const char *folder = context->pipeline->run_directory;
+    char *link = ps_path_join(context->arena, folder, name);
+    char *fresh = ps_arena_format(context->arena, "%s/.%s.tmp-%ld", folder, name, (long)getpid());
+    char *target =
+        ps_arena_format(context->arena, "%s/%s", strrchr(context->directory, '/') + 1, name);
+    PS_FAIL_IF(!link || !fresh || !target, error, PS_MEMORY, "out of memory");
+    unlink(fresh);
+    if (symlink(target, fresh) == 0 && rename(fresh, link) == 0) return PS_OK;
+    return ps_error_errno(error, errno, "%s", link);
+}
+
+static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {
+    const struct ps_stage *stage = context->stage;
+    struct ps_buffer table;
+    struct ps_report_stage *stages =
+        ps_arena_array(context->arena, stage->input_count + 1, sizeof *stages);
+    PS_FAIL_IF_NULL(stages, error);
+    for (size_t i = 0; i < stage->input_count; i++)
+        stages[i] =
+            (struct ps_report_stage){stage->inputs[i]->id, stage->inputs[i]->kind->name,
+                                     stage->inputs[i]->fingerprint, stage->inputs[i]->directory};
+    ps_buffer_init(&table, 16 << 20);
+    enum ps_status status = ps_report_write(context->pipeline->run_directory, stages,
+                                            stage->input_count, context->directory, &table, error);
+    if (status == PS_OK) status = link_newest(context, "report.html", error);
+    if (status == PS_OK) status = link_newest(context, "report.json", error);
+    if (status == PS_OK) {
+        ps_progress_end(context->progress);
+        if (table.size) fputs(table.data, stdout);
+        fflush(stdout);
+        ps_log_note("report: %s/report.html", context->pipeline->run_directory);
+    }
+    ps_buffer_release(&table);
+    return status;
+}
+
+const struct ps_stage_kind ps_stage_report = {
+    .name = "report",
+    .help = "writes the report: a page, the same as JSON, and tables",
+    .settings = &report_table,
+    .consumes = consumes,
+    .run = run,
+};
