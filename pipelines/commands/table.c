@@ -31,6 +31,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_text_train,
     &ps_command_doctor,
     &ps_command_bench_gemm,
+    &ps_command_bench_sample,
     &ps_command_docs,
     NULL,
 };
@@ -39,7 +40,6 @@ const struct ps_command *const ps_commands[] = {
  * one word for a command and everything behind it. */
 const char *const ps_commands_not_built[] = {
     /* clang-format off */
-    "bench sample",
     "bench store",
     "bench train",
     "fetch",
