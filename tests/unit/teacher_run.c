@@ -245,7 +245,7 @@ static int64_t partials(struct ps_store *store) {
 static void stops_and_goes_on(void **state) {
     (void)state;
     make_prompts(SAMPLES);
-    for (int stop_after = 1; stop_after < 120; stop_after = stop_after * 2 + 3) {
+    for (int stop_after = 1; stop_after < 60; stop_after = stop_after * 4 + 3) {
         struct ps_store *store = open_store();
         struct ps_sample_report report;
         int64_t stops = 0, flying = 0;
