@@ -43,20 +43,25 @@ static bool find_pair(const struct ps_report *report, const char *a, const char 
     return false;
 }
 
+/* In points, never as -0.0. */
+static double points(double difference) {
+    return round(1000 * difference) / 10 + 0.0;
+}
+
 /* "95% interval +68.1 to +76.0, p < 0.001" */
 static const char *certainty(struct ps_report *report, const struct ps_result_pair *pair) {
     const char *p = pair->p < 0.001 ? "p < 0.001"
                                     : ps_arena_format(&report->arena, "p = %.*f",
                                                       pair->p < 0.095 ? 3 : 2, pair->p);
-    return ps_arena_format(&report->arena, "95%% interval %+.1f to %+.1f, %s", 100 * pair->low,
-                           100 * pair->high, p ? p : "");
+    return ps_arena_format(&report->arena, "95%% interval %+.1f to %+.1f, %s", points(pair->low),
+                           points(pair->high), p ? p : "");
 }
 
 /* a against b in one sentence. */
 static const char *comparison(struct ps_report *report, const struct ps_result *a,
                               const struct ps_result *b, const struct ps_result_pair *pair) {
     const char *sure = certainty(report, pair);
-    double points = 100 * fabs(pair->difference);
+    double distance = points(fabs(pair->difference));
     if (!sure) return NULL;
     if (!(pair->p < 0.05))
         return ps_arena_format(
@@ -64,10 +69,10 @@ static const char *comparison(struct ps_report *report, const struct ps_result *
             "On %s, %s (%.1f%%) and %s (%.1f%%) cannot be told apart: the difference is %+.1f "
             "points (%s).",
             a->dataset, a->model, 100 * a->pass_at_1, b->model, 100 * b->pass_at_1,
-            100 * pair->difference, sure);
+            points(pair->difference), sure);
     return ps_arena_format(&report->arena,
                            "%s solves %.1f%% of %s, %s %.1f%%: %.1f points %s (%s).", a->model,
-                           100 * a->pass_at_1, a->dataset, b->model, 100 * b->pass_at_1, points,
+                           100 * a->pass_at_1, a->dataset, b->model, 100 * b->pass_at_1, distance,
                            pair->difference > 0 ? "more" : "fewer", sure);
 }
 

@@ -94,9 +94,8 @@ static enum ps_status copy_text(struct ps_arena *arena, const char *text, const 
     return PS_OK;
 }
 
-static enum ps_status add_row(struct ps_report *report, struct ps_replies *replies,
-                              struct ps_store *store, const struct ps_store_row *row,
-                              struct ps_error *error) {
+static enum ps_status add_entry(struct ps_replies *replies, const struct ps_reply_entry *entry,
+                                struct ps_error *error) {
     if (replies->count == replies->capacity) {
         size_t capacity = replies->capacity ? 2 * replies->capacity : 4096;
         struct ps_reply_entry *more = ps_realloc(replies->items, capacity * sizeof *more);
@@ -104,29 +103,50 @@ static enum ps_status add_row(struct ps_report *report, struct ps_replies *repli
         replies->items = more;
         replies->capacity = capacity;
     }
-    struct ps_reply_entry *entry = &replies->items[replies->count];
-    *entry = (struct ps_reply_entry){.store = store,
-                                     .trace = row->id,
-                                     .prompt = row->key.prompt,
-                                     .sample = row->key.sample,
-                                     .row = row->row,
-                                     .tokens = row->output_tokens,
-                                     .level = level_of(row->extra),
-                                     .verdict = ps_verdict_letter(row->verdict),
-                                     .cut = row->finish == PS_STORE_LENGTH};
-    PS_TRY(
-        model_index(replies, &report->arena, row->source ? row->source : "", &entry->model, error));
+    replies->items[replies->count++] = *entry;
+    return PS_OK;
+}
+
+/* models: the evaluation's, from its result.json: {"model", "source": row in evals.db}. Two models
+ * of the same weights share their replies. Without such a list the source's name is the model's. */
+static enum ps_status add_row(struct ps_report *report, struct ps_replies *replies,
+                              const json_t *models, struct ps_store *store,
+                              const struct ps_store_row *row, struct ps_error *error) {
+    struct ps_reply_entry entry = {.store = store,
+                                   .trace = row->id,
+                                   .prompt = row->key.prompt,
+                                   .sample = row->key.sample,
+                                   .row = row->row,
+                                   .tokens = row->output_tokens,
+                                   .level = level_of(row->extra),
+                                   .verdict = ps_verdict_letter(row->verdict),
+                                   .cut = row->finish == PS_STORE_LENGTH};
+    size_t i;
+    json_t *model;
     PS_TRY(set_index(report, replies, row->dataset ? row->dataset : "?",
-                     row->split ? row->split : "?", &entry->set, error));
-    PS_TRY(copy_text(&report->arena, row->gold, &entry->gold, error));
-    PS_TRY(copy_text(&report->arena, row->extracted, &entry->extracted, error));
-    replies->levels |= entry->level > 0;
-    replies->count++;
+                     row->split ? row->split : "?", &entry.set, error));
+    PS_TRY(copy_text(&report->arena, row->gold, &entry.gold, error));
+    PS_TRY(copy_text(&report->arena, row->extracted, &entry.extracted, error));
+    replies->levels |= entry.level > 0;
+    if (!models) {
+        PS_TRY(model_index(replies, &report->arena, row->source ? row->source : "?", &entry.model,
+                           error));
+        return add_entry(replies, &entry, error);
+    }
+    json_array_foreach(models, i, model) {
+        const char *name = json_string_value(ps_json_get(model, "model"));
+        json_t *source = ps_json_get(model, "source");
+        if (!name || !json_is_integer(source) || json_integer_value(source) != row->key.source)
+            continue;
+        PS_TRY(model_index(replies, &report->arena, name, &entry.model, error));
+        PS_TRY(add_entry(replies, &entry, error));
+    }
     return PS_OK;
 }
 
 static enum ps_status read_store(struct ps_report *report, struct ps_replies *replies,
-                                 struct ps_store *store, struct ps_error *error) {
+                                 const json_t *models, struct ps_store *store,
+                                 struct ps_error *error) {
     struct ps_store_cursor *cursor;
     PS_TRY(ps_store_query(store, &(struct ps_store_filter){0}, &cursor, error));
     enum ps_status status;
@@ -135,7 +155,7 @@ static enum ps_status read_store(struct ps_report *report, struct ps_replies *re
         bool more;
         status = ps_store_next(cursor, &row, &more, error);
         if (status != PS_OK || !more) break;
-        status = add_row(report, replies, store, &row, error);
+        status = add_row(report, replies, models, store, &row, error);
         if (status != PS_OK) break;
     }
     ps_store_cursor_close(cursor);
@@ -265,8 +285,13 @@ static enum ps_status read_all(struct ps_report *report, struct ps_replies *repl
         char *path = ps_path_join(&report->arena, report->stages[i].directory, "evals.db");
         PS_FAIL_IF_NULL(path, error);
         if (!ps_file_exists(path)) continue;
-        PS_TRY(ps_store_open(&stores[i], path, PS_STORE_READ, error));
-        PS_TRY(read_store(report, replies, stores[i], error));
+        json_t *result;
+        PS_TRY(ps_report_read(report, report->stages[i].directory, "result.json", &result, error));
+        json_t *models = ps_json_get(result, "models");
+        enum ps_status status = ps_store_open(&stores[i], path, PS_STORE_READ, error);
+        if (status == PS_OK) status = read_store(report, replies, models, stores[i], error);
+        json_decref(result);
+        PS_TRY(status);
     }
     if (replies->count) qsort(replies->items, replies->count, sizeof *replies->items, by_problem);
     return PS_OK;

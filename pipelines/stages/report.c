@@ -1,5 +1,5 @@
-/* The report stage: what the stages before it found, as a page, as JSON and as a table. The files
- * lie in the stage's directory; runs/NAME/report.html and report.json link to the newest. */
+/* The report stage: what the stages before it found, as a page and as JSON. The files lie in
+ * the stage's directory; runs/NAME/report.html and report.json link to the newest. */
 #include "pipelines/report/report.h"
 #include "pipelines/stages/stages_internal.h"
 
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const struct ps_settings_table report_table = {
-    "report", "Writes report.html and report.json, and prints the tables.", NULL, 0, 1};
+    "report", "Writes report.html and report.json.", NULL, 0, 1};
 
 static const char *const consumes[] = {"sample", "import", "grade",    "select",
                                        "train",  "score",  "evaluate", NULL};
@@ -32,7 +32,6 @@ static enum ps_status link_newest(const struct ps_stage_context *context, const 
 
 static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {
     const struct ps_stage *stage = context->stage;
-    struct ps_buffer table;
     struct ps_report_stage *stages =
         ps_arena_array(context->arena, stage->input_count + 1, sizeof *stages);
     PS_FAIL_IF_NULL(stages, error);
@@ -40,24 +39,20 @@ static enum ps_status run(const struct ps_stage_context *context, struct ps_erro
         stages[i] =
             (struct ps_report_stage){stage->inputs[i]->id, stage->inputs[i]->kind->name,
                                      stage->inputs[i]->fingerprint, stage->inputs[i]->directory};
-    ps_buffer_init(&table, 16 << 20);
     enum ps_status status = ps_report_write(context->pipeline->run_directory, stages,
-                                            stage->input_count, context->directory, &table, error);
+                                            stage->input_count, context->directory, NULL, error);
     if (status == PS_OK) status = link_newest(context, "report.html", error);
     if (status == PS_OK) status = link_newest(context, "report.json", error);
     if (status == PS_OK) {
         ps_progress_end(context->progress);
-        if (table.size) fputs(table.data, stdout);
-        fflush(stdout);
         ps_log_note("report: %s/report.html", context->pipeline->run_directory);
     }
-    ps_buffer_release(&table);
     return status;
 }
 
 const struct ps_stage_kind ps_stage_report = {
     .name = "report",
-    .help = "writes the report: a page, the same as JSON, and tables",
+    .help = "writes the report: a page, and the same as JSON",
     .settings = &report_table,
     .consumes = consumes,
     .run = run,

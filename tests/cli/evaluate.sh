@@ -79,6 +79,7 @@ stages:
   - train: {id: control, model: base, steps: 1, batch: 2, sequence_length: 128}
   - train: {id: student, model: base, steps: 2, batch: 2, sequence_length: 128}
   - evaluate: {models: [teacher, base, student, control], datasets: {dev: 1}, max_tokens: 8}
+  - report: {}
 YAML
 expect 0 '^dev +student +student +4 +1 ' run tiny.yaml
 for role in teacher:teacher base:base student:student control:other; do
@@ -90,6 +91,14 @@ grep -q '"traces":60,"graded":60,' runs/tiny/grade/result.json ||
     fail "grade: $(cat runs/tiny/grade/result.json)"
 grep -q '^{"considered":60,.*"kept":20,"questions":20,' runs/tiny/select/result.json ||
     fail "select: $(cat runs/tiny/select/result.json)"
+for part in '"headline":{"text":' '"label":"trained on","count":' '"stage":"student","result":{"examples":' \
+    '"model":"control","role":"other","dataset":"dev"' '"hash":"'; do
+    grep -qF "$part" runs/tiny/report.json || fail "no $part in $(cat runs/tiny/report.json)"
+done
+grep -qF '"models":["teacher","base","student","control"],"levels":false,"problems":[{"d":0,' \
+    runs/tiny/report.html || fail 'the page has no index of the problems'
+expect 0 '^dev +student +student +4 +1 ' report runs/tiny
+expect 2 'no run.json' report .
 expect 0 'everything is up to date' run tiny.yaml
 rm traces.db
 expect 0 'grade +to run +the store is gone' plan tiny.yaml

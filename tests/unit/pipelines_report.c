@@ -22,13 +22,26 @@ struct made {
     json_t *report;
 };
 
+static void read_report(struct made *made) {
+    char path[128];
+    ps_buffer_init(&made->page, 64 << 20);
+    snprintf(path, sizeof path, "%s/report.json", made->run.folder);
+    assert_ok(ps_json_read_file(path, 64 << 20, &made->report, &error));
+    snprintf(path, sizeof path, "%s/report.html", made->run.folder);
+    assert_ok(ps_file_read(path, &made->page, &error));
+}
+
+static void drop_report(struct made *made) {
+    json_decref(made->report);
+    ps_buffer_release(&made->page);
+}
+
 static void make(struct made *made, const char *difference, const char *high, const char *p) {
-    char text[2048], path[128];
+    char text[2048];
     struct ps_arena arena;
     struct ps_report_stage *stages;
     size_t count;
     ps_arena_init(&arena, 1 << 20);
-    ps_buffer_init(&made->page, 64 << 20);
     ps_buffer_init(&made->table, 1 << 20);
     snprintf(text, sizeof text, results, difference, high, p);
     report_run_make(&made->run, 30, text);
@@ -36,16 +49,12 @@ static void make(struct made *made, const char *difference, const char *high, co
     assert_int_equal(count, 5); /* "later" is not done */
     assert_ok(
         ps_report_write(made->run.folder, stages, count, made->run.folder, &made->table, &error));
-    snprintf(path, sizeof path, "%s/report.json", made->run.folder);
-    assert_ok(ps_json_read_file(path, 64 << 20, &made->report, &error));
-    snprintf(path, sizeof path, "%s/report.html", made->run.folder);
-    assert_ok(ps_file_read(path, &made->page, &error));
+    read_report(made);
     ps_arena_release(&arena);
 }
 
 static void drop(struct made *made) {
-    json_decref(made->report);
-    ps_buffer_release(&made->page);
+    drop_report(made);
     ps_buffer_release(&made->table);
     assert_ok(ps_path_remove(made->run.folder, &error));
 }
@@ -118,6 +127,32 @@ static void test_not_significant(void **state) {
     make(&made, "0.2", "0.3", "0.012");
     assert_non_null(strstr(headline(&made), "20.0 points fewer"));
     assert_non_null(strstr(headline(&made), "p = 0.012"));
+    drop(&made);
+}
+
+/* An evaluation that says which source is which model: the same replies under two names, and none
+ * of a source that it does not name. */
+static void test_models(void **state) {
+    (void)state;
+    struct made made;
+    struct ps_arena arena;
+    struct ps_report_stage *stages;
+    size_t count;
+    ps_arena_init(&arena, 1 << 20);
+    make(&made, "-0.7", "-0.5", "0.0001");
+    report_put(made.run.stage[4], "result.json",
+               "{\"results\":[],\"pairs\":[],\"models\":[{\"model\":\"one\",\"source\":3},"
+               "{\"model\":\"two\",\"source\":3}]}");
+    assert_ok(ps_report_stages(made.run.folder, &arena, &stages, &count, &error));
+    assert_ok(ps_report_write(made.run.folder, stages, count, made.run.folder, NULL, &error));
+    drop_report(&made);
+    read_report(&made);
+    assert_string_equal(headline(&made), "This run has no evaluation yet.");
+    const json_t *levels = ps_json_get(made.report, "levels");
+    assert_int_equal(json_array_size(levels), 6);
+    assert_string_equal(json_string_value(ps_json_get(item(levels, 1), "model")), "two");
+    assert_non_null(strstr(made.page.data, "\"models\":[\"one\",\"two\"]"));
+    ps_arena_release(&arena);
     drop(&made);
 }
 
@@ -272,6 +307,7 @@ int main(void) {
         cmocka_unit_test(test_curve),
         cmocka_unit_test(test_not_significant),
         cmocka_unit_test(test_escaped),
+        cmocka_unit_test(test_models),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_browser),
