@@ -85,6 +85,11 @@ static size_t carve_all(struct ps_backward *b) {
     return used;
 }
 
+size_t ps_backward_bytes(const struct ps_model *model, int64_t rows) {
+    struct ps_backward counted = {.model = model, .rows = rows};
+    return carve_all(&counted);
+}
+
 enum ps_status ps_backward_create(const struct ps_model *model, int64_t rows,
                                   struct ps_backward **backward, struct ps_error *error) {
     struct ps_backward *new = *backward = ps_calloc(1, sizeof *new);

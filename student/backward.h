@@ -8,6 +8,8 @@
 struct ps_backward;
 enum ps_status ps_backward_create(const struct ps_model *model, int64_t rows,
                                   struct ps_backward **backward, struct ps_error *error);
+/* Device bytes that ps_backward_create will ask for; of the model only config and act are read. */
+size_t ps_backward_bytes(const struct ps_model *model, int64_t rows);
 void ps_backward_release(struct ps_backward *backward); /* NULL is fine */
 
 /* One row of packed sequences. All arrays are device memory. */

@@ -80,6 +80,12 @@ static enum ps_status save_manifest(const char *folder, const struct ps_checkpoi
     ps_json_write_integer(&writer, checkpoint->step);
     ps_json_write_key(&writer, "seen_tokens");
     ps_json_write_integer(&writer, checkpoint->seen_tokens);
+    ps_json_write_key(&writer, "loss");
+    ps_json_write_number(&writer, checkpoint->loss);
+    ps_json_write_key(&writer, "validated_step");
+    ps_json_write_integer(&writer, checkpoint->validated_step);
+    ps_json_write_key(&writer, "validation_loss");
+    ps_json_write_number(&writer, checkpoint->validation_loss);
     ps_json_write_key(&writer, "best_step");
     ps_json_write_integer(&writer, checkpoint->best_step);
     ps_json_write_key(&writer, "best_loss");
@@ -126,12 +132,14 @@ static enum ps_status list_steps(const char *folder, int64_t **steps, size_t *co
     return status;
 }
 
-static enum ps_status remove_old(const char *folder, struct ps_error *error) {
+/* All but `step` and the newest before it. */
+static enum ps_status remove_others(const char *folder, int64_t step, struct ps_error *error) {
     int64_t *steps;
     size_t count;
     enum ps_status status = list_steps(folder, &steps, &count, error);
-    for (size_t i = KEPT; status == PS_OK && i < count; i++) {
+    for (size_t i = 0, kept = 0; status == PS_OK && i < count; i++) {
         char path[PATH_SIZE];
+        if (steps[i] <= step && kept++ < KEPT) continue;
         snprintf(path, sizeof path, "%s/step-%08" PRId64, folder, steps[i]);
         status = ps_path_remove(path, error);
     }
@@ -156,7 +164,7 @@ enum ps_status ps_checkpoint_save(const char *folder, const struct ps_checkpoint
     if (status == PS_OK && rename(temporary, final) != 0)
         status = ps_error_errno(error, errno, "%s: rename", final);
     if (status == PS_OK) status = ps_directory_sync(folder, error);
-    if (status == PS_OK) return remove_old(folder, error);
+    if (status == PS_OK) return remove_others(folder, checkpoint->step, error);
     ps_path_remove(temporary, NULL);
     return status;
 }
@@ -180,6 +188,11 @@ static enum ps_status read_manifest(const char *folder, struct ps_checkpoint *ch
         ps_json_integer(manifest, "seen_tokens", 0, INT64_MAX, &checkpoint->seen_tokens, error));
     PS_TRY_DONE(
         ps_json_integer(manifest, "best_step", 0, INT64_MAX, &checkpoint->best_step, error));
+    PS_TRY_DONE(ps_json_number_or(manifest, "loss", NAN, &checkpoint->loss, error));
+    PS_TRY_DONE(ps_json_integer(manifest, "validated_step", 0, INT64_MAX,
+                                &checkpoint->validated_step, error));
+    PS_TRY_DONE(
+        ps_json_number_or(manifest, "validation_loss", NAN, &checkpoint->validation_loss, error));
     PS_TRY_DONE(ps_json_number_or(manifest, "best_loss", INFINITY, &checkpoint->best_loss, error));
     PS_TRY_DONE(ps_json_string(manifest, "sha256", &hash, error));
     snprintf(sha256, PS_HASH_HEX_SIZE, "%s", hash);
@@ -189,14 +202,27 @@ done:
     return status == PS_OK ? PS_OK : ps_error_prefix(error, "%s", path);
 }
 
-static enum ps_status read_vector(const struct ps_safetensors *file, const char *name,
-                                  const struct ps_checkpoint *checkpoint, enum ps_dtype dtype,
-                                  void *to, struct ps_error *error) {
-    const struct ps_safetensors_tensor *tensor = ps_safetensors_find(file, name);
+/* All are looked at before the first is touched. */
+static enum ps_status read_vectors(const struct ps_safetensors *file,
+                                   const struct ps_checkpoint *checkpoint, struct ps_error *error) {
+    const struct {
+        const char *name;
+        enum ps_dtype dtype;
+        void *to;
+    } vectors[] = {{"master", PS_DTYPE_F32, checkpoint->master},
+                   {"m", checkpoint->moments, checkpoint->first_moment},
+                   {"v", checkpoint->moments, checkpoint->second_moment}};
+    const struct ps_safetensors_tensor *tensors[3];
     struct ps_shape shape = ps_shape_1(checkpoint->parameters);
-    PS_FAIL_IF(!tensor || tensor->dtype != dtype || !ps_shape_equal(&tensor->shape, &shape), error,
-               PS_CORRUPT, "'%s' is not what this run saves", name);
-    checkpoint->compute->memory.upload(checkpoint->stream, to, tensor->data, tensor->size);
+    for (int i = 0; i < 3; i++) {
+        tensors[i] = ps_safetensors_find(file, vectors[i].name);
+        PS_FAIL_IF(!tensors[i] || tensors[i]->dtype != vectors[i].dtype ||
+                       !ps_shape_equal(&tensors[i]->shape, &shape),
+                   error, PS_CORRUPT, "'%s' is not what this run saves", vectors[i].name);
+    }
+    for (int i = 0; i < 3; i++)
+        checkpoint->compute->memory.upload(checkpoint->stream, vectors[i].to, tensors[i]->data,
+                                           tensors[i]->size);
     return checkpoint->compute->memory.synchronize(checkpoint->stream, error);
 }
 
@@ -212,19 +238,14 @@ static enum ps_status read_checkpoint(const char *folder, struct ps_checkpoint *
     PS_FAIL_IF(strcmp(ps_hash_hex(&hash, found), expected) != 0, error, PS_CORRUPT,
                "%s: its bytes are not those that were written", path);
     PS_TRY(ps_safetensors_open(&file, path, error));
-    enum ps_dtype moments = checkpoint->moments;
-    enum ps_status status =
-        read_vector(file, "master", checkpoint, PS_DTYPE_F32, checkpoint->master, error);
-    if (status == PS_OK)
-        status = read_vector(file, "m", checkpoint, moments, checkpoint->first_moment, error);
-    if (status == PS_OK)
-        status = read_vector(file, "v", checkpoint, moments, checkpoint->second_moment, error);
+    enum ps_status status = read_vectors(file, checkpoint, error);
     ps_safetensors_close(file);
     return status == PS_OK ? PS_OK : ps_error_prefix(error, "%s", path);
 }
 
-enum ps_status ps_checkpoint_load(const char *folder, struct ps_checkpoint *checkpoint, char *note,
-                                  size_t note_size, struct ps_error *error) {
+enum ps_status ps_checkpoint_load(const char *folder, int64_t latest,
+                                  struct ps_checkpoint *checkpoint, char *note, size_t note_size,
+                                  struct ps_error *error) {
     int64_t *steps;
     size_t count;
     note[0] = 0;
@@ -235,6 +256,7 @@ enum ps_status ps_checkpoint_load(const char *folder, struct ps_checkpoint *chec
         char path[FOLDER_SIZE];
         bool other_job = false;
         struct ps_error damage;
+        if (steps[i] > latest) continue;
         snprintf(path, sizeof path, "%s/step-%08" PRId64, folder, steps[i]);
         enum ps_status found = read_checkpoint(path, checkpoint, &other_job, &damage);
         if (other_job) {
@@ -250,7 +272,9 @@ enum ps_status ps_checkpoint_load(const char *folder, struct ps_checkpoint *chec
         snprintf(note, note_size, "passed over a damaged checkpoint: %s", damage.message);
     }
     if (i == count) {
-        checkpoint->step = checkpoint->seen_tokens = checkpoint->best_step = 0;
+        checkpoint->step = checkpoint->seen_tokens = 0;
+        checkpoint->validated_step = checkpoint->best_step = 0;
+        checkpoint->loss = checkpoint->validation_loss = NAN;
         checkpoint->best_loss = INFINITY;
     }
     ps_free(steps);

@@ -16,10 +16,13 @@
 #include <stdint.h>
 
 struct ps_checkpoint {
-    const char *job;     /* what is being trained: 64 hex digits; another job's is refused */
-    int64_t step;        /* steps done */
-    int64_t seen_tokens; /* target tokens trained on so far */
-    int64_t best_step;   /* the validated step with the lowest loss, 0: none yet */
+    const char *job;        /* what is being trained: 64 hex digits; another job's is refused */
+    int64_t step;           /* steps done */
+    int64_t seen_tokens;    /* target tokens trained on so far */
+    double loss;            /* of that step */
+    int64_t validated_step; /* the last one that was validated, 0: none yet */
+    double validation_loss; /* of it */
+    int64_t best_step;      /* the validated step with the lowest loss, 0: none yet */
     double best_loss;
     /* The three vectors, device memory of `compute`, each of `parameters` elements. */
     const struct ps_compute *compute;
@@ -30,12 +33,15 @@ struct ps_checkpoint {
     void *first_moment, *second_moment; /* in the type `moments` */
 };
 
-/* Writes step-N and removes all but the newest two. PS_FULL leaves what was there untouched. */
+/* Writes step-N and removes all but it and the newest one before it: a later one is of a run that
+ * went back. PS_FULL leaves what was there untouched. */
 enum ps_status ps_checkpoint_save(const char *folder, const struct ps_checkpoint *checkpoint,
                                   struct ps_error *error);
 
-/* Fills step, seen_tokens, best_* and the vectors from the newest sound checkpoint; all else is set
- * by the caller. step 0: there is none. note (of note_size bytes) gets a line about a damaged one
- * that was passed over, or "". PS_ARGUMENT when the newest belongs to another job. */
-enum ps_status ps_checkpoint_load(const char *folder, struct ps_checkpoint *checkpoint, char *note,
-                                  size_t note_size, struct ps_error *error);
+/* Fills step .. best_loss and the vectors from the newest sound checkpoint of step `latest` or
+ * before; all else is set by the caller. step 0: there is none, and the vectors are as they were.
+ * note (of note_size bytes) gets a line about a damaged one that was passed over, or "".
+ * PS_ARGUMENT when the newest belongs to another job. */
+enum ps_status ps_checkpoint_load(const char *folder, int64_t latest,
+                                  struct ps_checkpoint *checkpoint, char *note, size_t note_size,
+                                  struct ps_error *error);

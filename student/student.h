@@ -39,10 +39,16 @@ struct ps_train_progress {
     double gradient_norm, learning_rate;
     int64_t tokens, target_tokens; /* of this step */
     int64_t seen_tokens;           /* targets so far */
-    double seconds;                /* this step took */
+    double seconds; /* this step took; 0, and no tokens: only its validation was still to do */
     bool validated;
     double validation_loss; /* when validated */
     bool best;              /* the lowest so far */
+};
+
+/* Weights that are wanted beside the last: those after a step, in FOLDER/NAME. */
+struct ps_train_keep {
+    int64_t step;
+    const char *name;
 };
 
 struct ps_train_job {
@@ -54,6 +60,10 @@ struct ps_train_job {
     uint32_t example_count, validation_count;
     struct ps_train_options options;
     const char *folder; /* FOLDER/checkpoints, FOLDER/model, FOLDER/model-best */
+    /* What is missing of these is made, if need be by going back to an older checkpoint or to the
+     * start: the same bits come out. */
+    const struct ps_train_keep *keep;
+    size_t keep_count;
 
     /* Called after each step, and once before the first with the step that a resumed run goes on
      * from (0: a new one). note: what a user should know, or NULL. */
@@ -73,6 +83,14 @@ struct ps_train_result {
  * says at which step. */
 enum ps_status ps_train(const struct ps_train_job *job, struct ps_train_result *result,
                         struct ps_error *error);
+
+/* Bytes of memory that a job takes, and of disk that it leaves behind: two checkpoints, and three
+ * while one is written; `models` model folders. */
+int64_t ps_train_memory(const struct ps_model_config *config,
+                        const struct ps_parameters *parameters,
+                        const struct ps_train_options *options);
+int64_t ps_train_disk(const struct ps_parameters *parameters,
+                      const struct ps_train_options *options, int64_t models);
 
 /* Steps that a job will take. */
 int64_t ps_train_steps(const struct ps_train_options *options, uint32_t example_count);

@@ -2,7 +2,9 @@
 
 #include "student/student.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/stop.h"
 #include "student/checkpoint.h"
 #include "student/trainer_internal.h"
@@ -10,13 +12,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
+enum { FOLDER_SIZE = 4096 };
 
 static int64_t steps_per_epoch(const struct ps_train_options *options, uint32_t example_count) {
     return ((int64_t)example_count + options->batch - 1) / options->batch;
@@ -32,22 +29,25 @@ int64_t ps_train_steps(const struct ps_train_options *options, uint32_t example_
 static enum ps_status job_identity(const struct ps_train_job *job, struct trainer *trainer,
                                    char text[PS_HASH_HEX_SIZE], struct ps_error *error) {
     const struct ps_train_options *o = &job->options;
-    char settings[1024];
+    const struct ps_model_config *c = job->config;
+    char settings[1536];
     int size = snprintf(settings, sizeof settings,
                         "seed %llu batch %lld row %lld lr %a final %a warmup %a decay %a betas %a "
                         "%a epsilon %a clip %a balance %a format %d moments %d steps %lld "
-                        "parameters %llu validate %lld start %llu",
+                        "parameters %llu validate %lld start %llu "
+                        "model %s theta %a factor %a norm %a experts %lld spread %a",
                         (unsigned long long)o->seed, (long long)o->batch, (long long)o->row_tokens,
                         o->learning_rate, o->final_share, o->warmup, o->weight_decay, o->beta1,
                         o->beta2, o->epsilon, o->clip, o->balance, (int)o->format, (int)o->moments,
                         (long long)ps_train_steps(o, job->example_count),
                         (unsigned long long)trainer->parameters, (long long)o->validate_every,
-                        (unsigned long long)job->seed);
+                        (unsigned long long)job->seed, c->model_type, c->rope.theta, c->rope.factor,
+                        c->norm_epsilon, (long long)c->experts_per_token, c->initializer_range);
     struct ps_hash_state *state = ps_hash_begin();
     PS_FAIL_IF_NULL(state, error);
     ps_hash_update_field(state, settings, (size_t)size);
     const struct ps_example *sets[] = {job->examples, job->validation};
-    uint32_t counts[] = {job->example_count, job->validation_count};
+    const uint32_t counts[] = {job->example_count, job->validation_count};
     for (int s = 0; s < 2; s++) {
         for (uint32_t i = 0; i < counts[s]; i++) {
             const struct ps_example *example = &sets[s][i];
@@ -71,20 +71,95 @@ struct loop {
     const struct ps_train_job *job;
     struct trainer trainer;
     struct ps_checkpoint at;
+    struct ps_schedule schedule;
     char identity[PS_HASH_HEX_SIZE];
-    char checkpoints[4096], best[4096], model[4096];
+    char checkpoints[FOLDER_SIZE];
     uint32_t *order;
     int64_t order_epoch; /* whose order it is, -1: none */
-    double last_checkpoint, validation_loss, loss;
+    int64_t saved_step;
+    double last_checkpoint;
 };
+
+/* ---- what is written ---- */
+
+static void folder_of(const struct loop *loop, const char *name, char path[FOLDER_SIZE]) {
+    snprintf(path, FOLDER_SIZE, "%s/%s", loop->job->folder, name);
+}
+
+/* The weights are the last file that an export writes. */
+static bool is_kept(const struct loop *loop, const struct ps_train_keep *keep) {
+    char path[FOLDER_SIZE + 32];
+    folder_of(loop, keep->name, path);
+    strcat(path, "/model.safetensors");
+    return ps_file_exists(path);
+}
+
+static enum ps_status export(struct loop *loop, const char *name, struct ps_error *error) {
+    char path[FOLDER_SIZE]; folder_of(loop, name, path);
+    return trainer_export(&loop->trainer, path, error);
+}
+
+static enum ps_status export_kept(struct loop *loop, struct ps_error *error) {
+    const struct ps_train_job *job = loop->job;
+    for (size_t i = 0; i < job->keep_count; i++)
+        if (job->keep[i].step == loop->at.step) PS_TRY(export(loop, job->keep[i].name, error));
+    return PS_OK;
+}
+
+static enum ps_status save(struct loop *loop, struct ps_error *error) {
+    if (loop->saved_step == loop->at.step) return PS_OK;
+    enum ps_status status = ps_checkpoint_save(loop->checkpoints, &loop->at, error);
+    loop->last_checkpoint = ps_seconds();
+    if (status == PS_OK) loop->saved_step = loop->at.step;
+    if (status == PS_FULL)
+        return ps_error_prefix(error,
+                               "no room for a checkpoint; the one before is kept: free some space "
+                               "and run again");
+    return status;
+}
+
+/* ---- beginning ---- */
+
+static enum ps_status check_examples(const struct ps_train_job *job,
+                                     const struct ps_example *examples, uint32_t count,
+                                     struct ps_error *error) {
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ps_example *example = &examples[i];
+        PS_FAIL_IF(example->first_target < 1 || example->first_target >= example->size, error,
+                   PS_ARGUMENT, "example %u has nothing to predict, or nothing to predict it from",
+                   i);
+        for (int32_t t = 0; t < example->size; t++)
+            PS_FAIL_IF(example->ids[t] < 0 || example->ids[t] >= job->config->vocabulary, error,
+                       PS_ARGUMENT, "example %u has the token id %d; the model has %lld tokens", i,
+                       example->ids[t], (long long)job->config->vocabulary);
+    }
+    return PS_OK;
+}
+
+static enum ps_status check_job(const struct ps_train_job *job, struct ps_error *error) {
+    int64_t steps = ps_train_steps(&job->options, job->example_count);
+    PS_FAIL_IF(job->example_count == 0, error, PS_ARGUMENT, "there is nothing to train on");
+    PS_FAIL_IF(strlen(job->folder) > FOLDER_SIZE - 96, error, PS_ARGUMENT, "%s: path too long",
+               job->folder);
+    for (size_t i = 0; i < job->keep_count; i++)
+        PS_FAIL_IF(job->keep[i].step < 1 || job->keep[i].step > steps, error, PS_ARGUMENT,
+                   "the weights of step %lld are asked for; the run has %lld steps",
+                   (long long)job->keep[i].step, (long long)steps);
+    PS_TRY(check_examples(job, job->examples, job->example_count, error));
+    return check_examples(job, job->validation, job->validation_count, error);
+}
 
 static enum ps_status loop_open(struct loop *loop, struct ps_error *error) {
     const struct ps_train_job *job = loop->job;
+    const struct ps_train_options *options = &job->options;
     char note[512];
-    PS_FAIL_IF(strlen(job->folder) > 4000, error, PS_ARGUMENT, "%s: path too long", job->folder);
-    snprintf(loop->checkpoints, sizeof loop->checkpoints, "%s/checkpoints", job->folder);
-    snprintf(loop->best, sizeof loop->best, "%s/model-best", job->folder);
-    snprintf(loop->model, sizeof loop->model, "%s/model", job->folder);
+    int64_t latest = INT64_MAX;
+    loop->schedule =
+        (struct ps_schedule){.peak = options->learning_rate,
+                             .final_share = options->final_share,
+                             .total_steps = ps_train_steps(options, job->example_count)};
+    loop->schedule.warmup = (int64_t)ceil(options->warmup * (double)loop->schedule.total_steps);
+    folder_of(loop, "checkpoints", loop->checkpoints);
     loop->order = ps_malloc(job->example_count * sizeof *loop->order);
     PS_FAIL_IF_NULL(loop->order, error);
     PS_TRY(trainer_open(&loop->trainer, job, error));
@@ -93,41 +168,51 @@ static enum ps_status loop_open(struct loop *loop, struct ps_error *error) {
                                       .compute = job->compute,
                                       .stream = loop->trainer.stream,
                                       .parameters = loop->trainer.parameters,
-                                      .moments = job->options.moments,
+                                      .moments = options->moments,
                                       .master = loop->trainer.master,
                                       .first_moment = loop->trainer.first_moment,
                                       .second_moment = loop->trainer.second_moment};
-    PS_TRY(ps_checkpoint_load(loop->checkpoints, &loop->at, note, sizeof note, error));
+    for (size_t i = 0; i < job->keep_count; i++)
+        if (job->keep[i].step < latest && !is_kept(loop, &job->keep[i])) latest = job->keep[i].step;
+    PS_TRY(ps_checkpoint_load(loop->checkpoints, latest, &loop->at, note, sizeof note, error));
+    loop->saved_step = loop->at.step;
     ps_model_update(loop->trainer.model, loop->trainer.stream, loop->trainer.master);
+    PS_TRY(job->compute->memory.synchronize(loop->trainer.stream, error));
     if (job->resume) job->resume(job->context, loop->at.step, note[0] ? note : NULL);
-    loop->last_checkpoint = seconds_now();
+    loop->last_checkpoint = ps_seconds();
     return PS_OK;
 }
 
-static enum ps_status save(struct loop *loop, struct ps_error *error) {
-    enum ps_status status = ps_checkpoint_save(loop->checkpoints, &loop->at, error);
-    loop->last_checkpoint = seconds_now();
-    if (status == PS_FULL)
-        return ps_error_prefix(error,
-                               "no room for a checkpoint; the one before is kept: free some space "
-                               "and run again");
-    return status;
+/* ---- steps ---- */
+
+static bool validation_due(const struct loop *loop) {
+    int64_t every = loop->job->options.validate_every, step = loop->at.step;
+    bool due = step == loop->schedule.total_steps || (every && step % every == 0);
+    return loop->job->validation_count && due && loop->at.validated_step != step;
 }
 
-static enum ps_status validate(struct loop *loop, struct ps_train_progress *progress,
+/* What follows a step: validation when it is due, the weights that are kept, telling. */
+static enum ps_status end_step(struct loop *loop, struct ps_train_progress *progress,
                                struct ps_error *error) {
-    PS_TRY(trainer_validate(&loop->trainer, &loop->validation_loss, error));
-    progress->validated = true;
-    progress->validation_loss = loop->validation_loss;
-    if (loop->validation_loss >= loop->at.best_loss) return PS_OK;
-    progress->best = true;
-    loop->at.best_loss = loop->validation_loss;
-    loop->at.best_step = progress->step;
-    return trainer_export(&loop->trainer, loop->best, error);
+    const struct ps_train_job *job = loop->job;
+    if (validation_due(loop)) {
+        PS_TRY(trainer_validate(&loop->trainer, &progress->validation_loss, error));
+        progress->validated = true;
+        if (progress->validation_loss < loop->at.best_loss) {
+            progress->best = true;
+            PS_TRY(export(loop, "model-best", error));
+            loop->at.best_loss = progress->validation_loss;
+            loop->at.best_step = loop->at.step;
+        }
+        loop->at.validation_loss = progress->validation_loss;
+        loop->at.validated_step = loop->at.step;
+    }
+    PS_TRY(export_kept(loop, error));
+    if (job->step) job->step(job->context, progress);
+    return PS_OK;
 }
 
-static enum ps_status next_step(struct loop *loop, const struct ps_schedule *schedule,
-                                struct ps_error *error) {
+static enum ps_status next_step(struct loop *loop, struct ps_error *error) {
     const struct ps_train_job *job = loop->job;
     const struct ps_train_options *options = &job->options;
     int64_t step = loop->at.step + 1, an_epoch = steps_per_epoch(options, job->example_count);
@@ -138,58 +223,67 @@ static enum ps_status next_step(struct loop *loop, const struct ps_schedule *sch
         ps_epoch_order(options->seed, epoch, loop->order, job->example_count);
         loop->order_epoch = epoch;
     }
-    double started = seconds_now();
+    double started = ps_seconds();
     struct ps_train_progress progress = {.step = step,
-                                         .steps = schedule->total_steps,
+                                         .steps = loop->schedule.total_steps,
                                          .epoch = epoch,
-                                         .learning_rate = ps_learning_rate(schedule, step)};
+                                         .learning_rate = ps_learning_rate(&loop->schedule, step)};
     PS_TRY(trainer_step(&loop->trainer, loop->order + first, (uint32_t)count, step,
                         progress.learning_rate, &progress, error));
     loop->at.step = step;
     loop->at.seen_tokens += progress.target_tokens;
-    loop->loss = progress.loss;
+    loop->at.loss = progress.loss;
     progress.seen_tokens = loop->at.seen_tokens;
-    progress.seconds = seconds_now() - started;
-    bool due = step == schedule->total_steps ||
-               (options->validate_every && step % options->validate_every == 0);
-    if (job->validation_count && due) PS_TRY(validate(loop, &progress, error));
-    if (job->step) job->step(job->context, &progress);
-    return PS_OK;
+    progress.seconds = ps_seconds() - started;
+    return end_step(loop, &progress, error);
+}
+
+/* A run that was stopped in a validation left that to be done. */
+static enum ps_status resume_step(struct loop *loop, struct ps_error *error) {
+    if (loop->at.step == 0) return PS_OK;
+    if (!validation_due(loop)) return export_kept(loop, error);
+    struct ps_train_progress progress = {
+        .step = loop->at.step,
+        .steps = loop->schedule.total_steps,
+        .epoch =
+            (loop->at.step - 1) / steps_per_epoch(&loop->job->options, loop->job->example_count),
+        .loss = loop->at.loss,
+        .gradient_norm = NAN,
+        .learning_rate = ps_learning_rate(&loop->schedule, loop->at.step),
+        .seen_tokens = loop->at.seen_tokens};
+    return end_step(loop, &progress, error);
 }
 
 static enum ps_status run(struct loop *loop, struct ps_train_result *result,
                           struct ps_error *error) {
-    const struct ps_train_job *job = loop->job;
-    const struct ps_train_options *options = &job->options;
-    struct ps_schedule schedule = {.peak = options->learning_rate,
-                                   .final_share = options->final_share,
-                                   .total_steps = ps_train_steps(options, job->example_count)};
-    schedule.warmup = (int64_t)ceil(options->warmup * (double)schedule.total_steps);
-    while (loop->at.step < schedule.total_steps) {
-        enum ps_status status = next_step(loop, &schedule, error);
+    const struct ps_train_options *options = &loop->job->options;
+    int64_t steps = loop->schedule.total_steps;
+    PS_TRY(resume_step(loop, error));
+    while (loop->at.step < steps) {
+        enum ps_status status = next_step(loop, error);
         if (status == PS_STOPPED && loop->at.step > 0) {
             PS_TRY(save(loop, error));
             return ps_stop_check(error);
         }
         PS_TRY(status);
-        if (seconds_now() - loop->last_checkpoint >= options->checkpoint_seconds ||
-            loop->at.step == schedule.total_steps)
+        if (ps_seconds() - loop->last_checkpoint >= options->checkpoint_seconds ||
+            loop->at.step == steps)
             PS_TRY(save(loop, error));
     }
-    PS_TRY(trainer_export(&loop->trainer, loop->model, error));
+    PS_TRY(export(loop, "model", error));
     *result = (struct ps_train_result){.steps = loop->at.step,
                                        .seen_tokens = loop->at.seen_tokens,
                                        .best_step = loop->at.best_step,
                                        .best_loss = loop->at.best_step ? loop->at.best_loss : NAN,
-                                       .loss = loop->loss,
-                                       .validation_loss = loop->validation_loss};
+                                       .loss = loop->at.loss,
+                                       .validation_loss = loop->at.validation_loss};
     return PS_OK;
 }
 
 enum ps_status ps_train(const struct ps_train_job *job, struct ps_train_result *result,
                         struct ps_error *error) {
-    PS_FAIL_IF(job->example_count == 0, error, PS_ARGUMENT, "there is nothing to train on");
-    struct loop loop = {.job = job, .order_epoch = -1, .loss = NAN, .validation_loss = NAN};
+    PS_TRY(check_job(job, error));
+    struct loop loop = {.job = job, .order_epoch = -1};
     enum ps_status status = loop_open(&loop, error);
     if (status == PS_OK) status = run(&loop, result, error);
     trainer_close(&loop.trainer);

@@ -245,7 +245,7 @@ done:
     return status;
 }
 
-/* ---- validation and export ---- */
+/* ---- validation ---- */
 
 enum ps_status trainer_validate(struct trainer *trainer, double *loss, struct ps_error *error) {
     const struct ps_train_job *job = trainer->job;
@@ -260,6 +260,7 @@ enum ps_status trainer_validate(struct trainer *trainer, double *loss, struct ps
     PS_TRY_DONE(ps_pack(job->validation, all, job->validation_count, job->options.row_tokens,
                         &arena, &packing, error));
     for (uint32_t r = 0; r < packing.rows; r++) {
+        PS_TRY_DONE(ps_stop_check(error));
         struct ps_packed_row row =
             upload_row(trainer, job->validation, packing.members + packing.first[r],
                        packing.first[r + 1] - packing.first[r]);
@@ -274,6 +275,32 @@ done:
     ps_arena_release(&arena);
     return status;
 }
+
+/* ---- what it takes ---- */
+
+int64_t ps_train_memory(const struct ps_model_config *config,
+                        const struct ps_parameters *parameters,
+                        const struct ps_train_options *options) {
+    enum ps_dtype act = options->format == PS_WEIGHT_F32 ? PS_DTYPE_F32 : PS_DTYPE_BF16;
+    struct ps_model model = {.config = config, .act = act};
+    struct ps_train_job job = {.options = *options};
+    struct trainer trainer = {.job = &job, .parameters = parameters->total};
+    /* Weights stand there twice: as they are, and transposed for the gradient of inputs. */
+    size_t weights = 2 * parameters->total * ps_dtype_size(act);
+    return (int64_t)(weights + carve_all(&trainer, NULL) +
+                     ps_activations_bytes(&model, options->row_tokens, true) +
+                     ps_backward_bytes(&model, options->row_tokens));
+}
+
+int64_t ps_train_disk(const struct ps_parameters *parameters,
+                      const struct ps_train_options *options, int64_t models) {
+    uint64_t state = sizeof(float) + 2 * ps_dtype_size(options->moments);
+    uint64_t weight =
+        ps_dtype_size(options->format == PS_WEIGHT_F32 ? PS_DTYPE_F32 : PS_DTYPE_BF16);
+    return (int64_t)(parameters->total * (3 * state + (uint64_t)models * weight));
+}
+
+/* ---- export ---- */
 
 static enum ps_status download_parameter(void *context, const struct ps_parameter *parameter,
                                          uint64_t first, uint64_t count, float *values,

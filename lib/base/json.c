@@ -30,6 +30,10 @@ enum ps_status ps_json_load(const char *name, size_t line, const char *text, siz
     allocation_failed = false;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
     *value = json_loadb(text, size, flags, &failure);
+    if (*value && allocation_failed) { /* it cuts texts short then */
+        json_decref(*value);
+        *value = NULL;
+    }
     if (*value) return PS_OK;
     if (line == 0) line = failure.line > 0 ? (size_t)failure.line : 1;
     PS_FAIL_IF(allocation_failed, error, PS_MEMORY, "%s:%zu: out of memory", name, line);

@@ -41,6 +41,7 @@ enum ps_status ps_error_set(struct ps_error *error, enum ps_status status, const
 static enum ps_status status_of_errno(int code) {
     switch (code) {
     case ENOSPC:
+    case EFBIG: /* a limit on file sizes */
     case EDQUOT: return PS_FULL;
     case ENOENT: return PS_NOT_FOUND;
     case ENOMEM: return PS_MEMORY;
