@@ -10,7 +10,6 @@
 
 #include "compute/cpu/attention_internal.h"
 
-#include <omp.h>
 #include <string.h>
 
 enum { POSITIONS = PS_PAGE_POSITIONS, QUERIES = PS_CPU_QUERIES, KEY_BLOCKS = 4 };
@@ -233,7 +232,7 @@ static void attend(const struct work *work, const struct queries *queries, int64
                            (work->first_page ? work->first_page[s] : s * work->batch->pages_stride);
     const struct ps_cpu_kernels *kernels = work->layout.kernels;
     struct buffers buffers =
-        get_buffers(ps_cpu_thread_scratch(work->stream, omp_get_thread_num()), work->shape);
+        get_buffers(ps_cpu_thread_scratch(work->stream, ps_cpu_thread()), work->shape);
     struct ps_cpu_softmax state = {.rows = (int)queries->q.rows};
     struct ps_cpu_source source = ps_cpu_source(queries->q);
     int64_t last = queries->position + (state.rows - 1) * queries->step, first = 0;

@@ -8,7 +8,6 @@
 #include "compute/cpu/attention_internal.h"
 #include "compute/cpu/tasks_internal.h"
 
-#include <omp.h>
 #include <string.h>
 
 enum { POSITIONS = PS_PAGE_POSITIONS };
@@ -181,7 +180,7 @@ static void head_of_sequence(const struct backward *w, int64_t s, int64_t group)
     const int64_t n = shape->key_size, m = shape->value_size,
                   heads = shape->heads / shape->key_value_heads;
     const int64_t blocks = (rows + POSITIONS - 1) / POSITIONS;
-    char *scratch = ps_cpu_thread_scratch(w->stream, omp_get_thread_num());
+    char *scratch = ps_cpu_thread_scratch(w->stream, ps_cpu_thread());
     struct room room =
         get_room(&scratch, get_sizes(w->stream->kernels, n, m, w->bf16), (size_t)blocks);
     memset(room.dk, 0, (size_t)blocks * room.sizes.dk);

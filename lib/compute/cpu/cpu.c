@@ -10,7 +10,6 @@
 #include "base/random.h"
 #include "compute/cpu/cpu_internal.h"
 
-#include <omp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +190,7 @@ static enum ps_status stream_create(struct ps_compute *compute,
     PS_TRY_DONE(ps_reference_stream_init(&made->stream, compute, limits, error));
     made->kernels = ((struct ps_cpu *)compute)->kernels;
     made->threads = compute->threads;
+    made->team = ((struct ps_cpu *)compute)->team;
     made->thread_bytes = thread_bytes(made->kernels, limits);
     made->shared_bytes = shared_bytes(made->kernels, limits);
     made->thread_scratch = ps_aligned_alloc(64, made->thread_bytes * (size_t)made->threads);
@@ -206,6 +206,7 @@ done:
 /* ---- the backend -------------------------------------------------------------------------- */
 
 static void close_cpu(struct ps_compute *compute) {
+    ps_cpu_team_release(((struct ps_cpu *)compute)->team);
     ps_free(compute);
 }
 
@@ -221,13 +222,16 @@ enum ps_status ps_cpu_open(int threads, struct ps_compute **compute, struct ps_e
     struct ps_compute *reference;
     PS_TRY(choose(&kernels, &choice, error));
     PS_TRY(ps_reference_open(1, &reference, error));
+    if (threads <= 0) threads = available_cores();
     struct ps_cpu *made = ps_malloc(sizeof *made);
-    if (made) {
+    struct ps_cpu_team *team = ps_cpu_team_create(threads);
+    if (made && team) {
         made->compute = *reference;
         made->kernels = kernels;
         made->compute.name = "cpu";
         made->compute.kernels = kernels->name;
-        made->compute.threads = threads > 0 ? threads : available_cores();
+        made->compute.threads = threads;
+        made->team = team;
         made->compute.memory.stream_create = stream_create;
         made->compute.memory.stream_release = stream_release;
         made->compute.linear = ps_cpu_linear;
@@ -241,6 +245,8 @@ enum ps_status ps_cpu_open(int threads, struct ps_compute **compute, struct ps_e
         *compute = &made->compute;
     }
     ps_compute_close(reference);
-    PS_FAIL_IF_NULL(made, error);
-    return PS_OK;
+    if (made && team) return PS_OK;
+    ps_cpu_team_release(team);
+    ps_free(made);
+    return ps_error_set(error, PS_MEMORY, "out of memory");
 }

@@ -116,16 +116,20 @@ void ps_cpu_product_part(const struct ps_cpu_kernels *kernels, const struct ps_c
 
 /* ---- the backend -------------------------------------------------------------------------- */
 
+struct ps_cpu_team;
+
 struct ps_cpu {
     struct ps_compute compute; /* first: it is what callers hold */
     const struct ps_cpu_kernels *kernels;
+    struct ps_cpu_team *team;
 };
 
 struct ps_cpu_stream {
     struct ps_stream stream; /* first; also what operations of the reference take */
     const struct ps_cpu_kernels *kernels;
     int threads;
-    size_t thread_bytes; /* of scratch that each thread has */
+    struct ps_cpu_team *team; /* the backend's */
+    size_t thread_bytes;      /* of scratch that each thread has */
     char *thread_scratch;
     size_t shared_bytes; /* of scratch that all threads see */
     char *shared_scratch;
@@ -139,15 +143,28 @@ static inline void *ps_cpu_thread_scratch(struct ps_cpu_stream *stream, int thre
     return stream->thread_scratch + (size_t)thread * stream->thread_bytes;
 }
 
-/* Tests only: what a thread must have to do, so that small work is spread as well. */
-void ps_cpu_set_least_work(double nanoseconds);
+/* ---- threads (parallel.c) ----------------------------------------------------------------- */
 
-/* Threads worth waking for so many nanoseconds of work on one. */
-int ps_cpu_threads_for(const struct ps_cpu_stream *stream, double nanoseconds);
+/* The caller and threads - 1 workers; NULL when out of memory. */
+struct ps_cpu_team *ps_cpu_team_create(int threads);
+void ps_cpu_team_release(struct ps_cpu_team *team); /* NULL is fine */
 
-/* Spreads items [0, count) over threads in equal runs; each takes about so many nanoseconds. */
+/* Does items [0, count) in this many pieces, whoever is free the next one. */
+void ps_cpu_team_run(struct ps_cpu_team *team, ps_cpu_task *task, const void *arguments,
+                     int64_t count, int64_t pieces);
+
+/* Number of the thread that runs a task, for its scratch: 0 .. threads - 1. */
+int ps_cpu_thread(void);
+
+/* Spreads items [0, count) over threads; each item takes about so many nanoseconds. */
 void ps_cpu_run(struct ps_stream *stream, ps_cpu_task *task, const void *arguments, int64_t count,
                 double nanoseconds);
+/* The same where each piece has a cost of its own: not more of them than threads. */
+void ps_cpu_run_whole(struct ps_stream *stream, ps_cpu_task *task, const void *arguments,
+                      int64_t count, double nanoseconds);
+
+/* Tests only: what a thread must have to do, so that small work is spread as well. */
+void ps_cpu_set_least_work(double nanoseconds);
 
 /* ---- products over threads (linear.c) ----------------------------------------------------- */
 

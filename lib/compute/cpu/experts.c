@@ -5,7 +5,6 @@
 #include "compute/cpu/tasks_internal.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 static const struct ps_cpu_tasks *tasks(struct ps_stream *stream) {
@@ -123,7 +122,7 @@ static void route_rows(const void *arguments, int64_t first, int64_t end) {
     const struct route *a = arguments;
     const struct ps_router *router = a->router;
     const int64_t n = router->experts, k = router->per_token;
-    float *x = ps_cpu_thread_scratch(a->stream, omp_get_thread_num());
+    float *x = ps_cpu_thread_scratch(a->stream, ps_cpu_thread());
     float *selection = x + n, *of_group = selection + n;
     for (int64_t t = first; t < end; t++) {
         ps_get_row(x, a->logits, t);
@@ -158,7 +157,7 @@ static void route_backward_rows(const void *arguments, int64_t first, int64_t en
     const struct route *a = arguments;
     const struct ps_router *router = a->router;
     const int64_t n = router->experts, k = router->per_token;
-    float *d = ps_cpu_thread_scratch(a->stream, omp_get_thread_num());
+    float *d = ps_cpu_thread_scratch(a->stream, ps_cpu_thread());
     for (int64_t t = first; t < end; t++) {
         const float *s = a->scores + t * n;
         float sum = 0, product = 0;

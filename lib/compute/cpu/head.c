@@ -5,8 +5,6 @@
 #include "compute/cpu/tasks_internal.h"
 #include "compute/cpu/vocabulary_internal.h"
 
-#include <omp.h>
-
 enum { CHUNK = 256 };
 
 struct rows {
@@ -20,7 +18,7 @@ struct rows {
 static void row_losses(const void *arguments, int64_t first, int64_t end) {
     const struct rows *a = arguments;
     const struct ps_cpu_kernels *kernels = a->stream->kernels;
-    float *room = ps_cpu_thread_scratch(a->stream, omp_get_thread_num());
+    float *room = ps_cpu_thread_scratch(a->stream, ps_cpu_thread());
     struct ps_cpu_convert convert = {a->logits, a->gradient};
     for (int64_t r = first; r < end; r++) {
         a->losses[a->first + r] = kernels->vocabulary->row_loss(

@@ -9,8 +9,6 @@
 #include "compute/cpu/tasks_internal.h"
 #include "compute/cpu/weight_internal.h"
 
-#include <omp.h>
-
 enum { GRADIENT_ROWS = PS_CPU_GRADIENT_ROWS };
 enum { ROWS_OF_A_THREAD = 128 }; /* at least, where rows are what threads share */
 
@@ -24,7 +22,7 @@ struct spread {
 static void by_panels(const void *arguments, int64_t first, int64_t end) {
     const struct spread *s = arguments;
     ps_cpu_product_part(s->stream->kernels, s->product, 0, s->product->a.rows, first, end,
-                        ps_cpu_thread_scratch(s->stream, omp_get_thread_num()));
+                        ps_cpu_thread_scratch(s->stream, ps_cpu_thread()));
 }
 
 static void by_tiles(const void *arguments, int64_t first, int64_t end) {
@@ -34,7 +32,7 @@ static void by_tiles(const void *arguments, int64_t first, int64_t end) {
     if (row_end > s->product->a.rows) row_end = s->product->a.rows;
     ps_cpu_product_part(s->stream->kernels, s->product, row, row_end - row, 0,
                         (s->product->y.columns + lanes - 1) / lanes,
-                        ps_cpu_thread_scratch(s->stream, omp_get_thread_num()));
+                        ps_cpu_thread_scratch(s->stream, ps_cpu_thread()));
 }
 
 /* Nanoseconds of a product on one thread: some 250 operations and 20 bytes of B in each. */
@@ -54,7 +52,7 @@ void ps_cpu_multiply(struct ps_stream *stream, const struct ps_cpu_product *prod
     if (rows >= ROWS_OF_A_THREAD * own->threads || panels < own->threads)
         ps_cpu_run(stream, by_tiles, &spread, tiles, time / (double)tiles);
     else
-        ps_cpu_run(stream, by_panels, &spread, panels, time / (double)panels);
+        ps_cpu_run_whole(stream, by_panels, &spread, panels, time / (double)panels);
 }
 
 /* ---- forward and input gradient ----------------------------------------------------------- */
@@ -177,7 +175,7 @@ static void grouped_rows(const void *arguments, int64_t first, int64_t end) {
         struct ps_cpu_product product = weight_product(g->weights[e], g->transposed, g->x, g->y);
         ps_cpu_product_part(g->stream->kernels, &product, row, row_end - row, 0,
                             (g->y.columns + lanes - 1) / lanes,
-                            ps_cpu_thread_scratch(g->stream, omp_get_thread_num()));
+                            ps_cpu_thread_scratch(g->stream, ps_cpu_thread()));
     }
 }
 
@@ -250,7 +248,7 @@ static void grouped_gradient_panels(const void *arguments, int64_t first, int64_
             };
             kernels->pack_b(&x, column, columns, g->bf16, packed);
             ps_cpu_product_part(kernels, &product, 0, product.a.rows, 0, end - first,
-                                ps_cpu_thread_scratch(g->stream, omp_get_thread_num()));
+                                ps_cpu_thread_scratch(g->stream, ps_cpu_thread()));
         }
     }
 }
@@ -273,7 +271,7 @@ static void grouped_weight_gradient(struct ps_stream *stream, enum ps_weight_for
     };
     int64_t lanes = grouped.stream->kernels->lanes, panels = (x.columns + lanes - 1) / lanes;
     double time = product_time((double)dy.columns, (double)lanes, (double)offsets[experts], 2);
-    ps_cpu_run(stream, grouped_gradient_panels, &grouped, panels, time);
+    ps_cpu_run_whole(stream, grouped_gradient_panels, &grouped, panels, time);
 }
 
 const struct ps_linear_operations ps_cpu_linear = {

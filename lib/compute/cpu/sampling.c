@@ -11,7 +11,6 @@
 #include "compute/cpu/vocabulary_internal.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 enum { MOST_DIGITS = 1 << 11, SHORT = 4096, SEGMENT = 8192 };
@@ -162,7 +161,7 @@ struct work {
 };
 
 static struct row get_row(const struct work *work, int64_t t) {
-    char *scratch = ps_cpu_thread_scratch(work->stream, omp_get_thread_num());
+    char *scratch = ps_cpu_thread_scratch(work->stream, ps_cpu_thread());
     struct row row = {
         .kernels = work->stream->kernels->vocabulary,
         .logits = (const float *)work->logits.data + t * work->logits.stride,
