@@ -36,3 +36,4 @@ extern const struct ps_command ps_command_traces_hash;
 extern const struct ps_command ps_command_traces_list;
 extern const struct ps_command ps_command_traces_show;
 extern const struct ps_command ps_command_traces_stats;
+extern const struct ps_command ps_command_train;

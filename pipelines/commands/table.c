@@ -15,6 +15,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_select,
     &ps_command_evaluate,
     &ps_command_ask,
+    &ps_command_train,
     &ps_command_traces_list,
     &ps_command_traces_show,
     &ps_command_traces_stats,
@@ -57,7 +58,6 @@ const char *const ps_commands_not_built[] = {
     "traces salvage",
     "traces sql",
     "traces verify",
-    "train",
     NULL,
     /* clang-format on */
 };

@@ -108,6 +108,11 @@ const struct ps_pipeline_model *ps_pipeline_model(const struct ps_pipeline *pipe
                                                   const char *name);
 const struct ps_stage *ps_pipeline_stage(const struct ps_pipeline *pipeline, const char *id);
 
+/* The steps N of all "ID@N" that stages refer to, ID a train stage; each once, in the arena. */
+enum ps_status ps_pipeline_model_steps(const struct ps_pipeline *pipeline,
+                                       const struct ps_stage *stage, struct ps_arena *arena,
+                                       int64_t **steps, size_t *count, struct ps_error *error);
+
 /* The `datasets` section as specs for ps_dataset_catalog_open, in the arena. */
 enum ps_status ps_pipeline_dataset_specs(const struct ps_pipeline *pipeline, struct ps_arena *arena,
                                          struct ps_dataset_spec **specs, size_t *count,

@@ -1,6 +1,8 @@
 /* Names in a pipeline: models, prompts and data sets that stages and sections refer to. */
 #include "pipelines/driver/driver_internal.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- walking over the settings that refer to something ---- */
@@ -102,6 +104,61 @@ enum ps_status ps_pipeline_check_references(struct ps_pipeline *pipeline, struct
     struct check check = {pipeline, stage};
     return ps_settings_visit(stage->kind->settings, stage->settings, stage->node, check_name,
                              &check, error);
+}
+
+/* ---- weights of steps ---- */
+
+/* The N of "ID@N"; 0: no such reference. */
+static int64_t step_of(const char *name) {
+    const char *at = strchr(name, '@');
+    char *end;
+    if (!at || !isdigit((unsigned char)at[1])) return 0;
+    int64_t step = strtoll(at + 1, &end, 10);
+    return *end ? 0 : step;
+}
+
+struct steps {
+    const struct ps_pipeline *pipeline;
+    const struct ps_stage *stage;
+    int64_t *items; /* NULL: only count */
+    size_t count;
+};
+
+static enum ps_status add_step(void *context, const struct ps_setting *setting, const char *name,
+                               const struct ps_yaml_node *node, struct ps_error *error) {
+    struct steps *steps = context;
+    (void)node, (void)error;
+    if (strcmp(setting->refers, "model") != 0 || step_of(name) == 0 ||
+        ps_pipeline_model(steps->pipeline, name) ||
+        ps_pipeline_model_stage(steps->pipeline, name) != steps->stage)
+        return PS_OK;
+    for (size_t i = 0; steps->items && i < steps->count; i++)
+        if (steps->items[i] == step_of(name)) return PS_OK;
+    if (steps->items) steps->items[steps->count] = step_of(name);
+    steps->count++;
+    return PS_OK;
+}
+
+static enum ps_status visit_steps(struct steps *steps, struct ps_error *error) {
+    steps->count = 0;
+    for (size_t i = 0; i < steps->pipeline->stage_count; i++) {
+        const struct ps_stage *stage = &steps->pipeline->stages[i];
+        PS_TRY(ps_settings_visit(stage->kind->settings, stage->settings, stage->node, add_step,
+                                 steps, error));
+    }
+    return PS_OK;
+}
+
+enum ps_status ps_pipeline_model_steps(const struct ps_pipeline *pipeline,
+                                       const struct ps_stage *stage, struct ps_arena *arena,
+                                       int64_t **items, size_t *count, struct ps_error *error) {
+    struct steps steps = {.pipeline = pipeline, .stage = stage};
+    PS_TRY(visit_steps(&steps, error));
+    steps.items = *items = ps_arena_array(arena, steps.count + 1, sizeof **items);
+    PS_FAIL_IF_NULL(*items, error);
+    PS_TRY(visit_steps(&steps, error));
+    *count = steps.count;
+    return PS_OK;
 }
 
 /* ---- what a name stands for ---- */

@@ -2,223 +2,94 @@
  * is a Hugging Face folder that carries tokenizer, template and end token it was trained with. */
 
 #include "pipelines/stages/stages_internal.h"
+#include "pipelines/stages/training.h"
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/log.h"
-#include "pipelines/stages/train_data.h"
-#include "student/student.h"
 
 #include <math.h>
 #include <string.h>
 
-enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
+/* ---- what the pipeline says ---- */
 
-struct train_settings {
-    const char *model, *template;
-    double epochs, lr, final_lr, warmup, weight_decay, beta1, beta2, epsilon, clip, balance;
-    int64_t steps, batch, sequence_length, threads;
-    int precision, moments, overlong;
-    double checkpoint;
-    struct ps_train_validate {
-        const char *dataset;
-        int64_t every;
-    } validate;
-};
-
-#define AT(member) offsetof(struct ps_train_validate, member)
-static const struct ps_setting validate_items[] = {
-    {"dataset", PS_SETTING_STRING, AT(dataset), .refers = "dataset", .identity = true,
-     .help = "a set whose traces are held out of training"},
-    {"every", PS_SETTING_INTEGER, AT(every), "0", .minimum = 0, .maximum = 1e9, .identity = true,
-     .unit = "steps", .help = "how often; 0: only at the end"},
-};
-static const struct ps_settings_table validate_table = PS_SETTINGS_TABLE(
-    "validate", "The loss on traces that are held out.", validate_items, struct ps_train_validate);
-#undef AT
-
-#define AT(member) offsetof(struct train_settings, member)
-static const char *const precisions[] = {"auto", "f32", "bf16", NULL};
-static const char *const moment_types[] = {"f32", "bf16", NULL};
-static const char *const overlong_names[] = {"drop", "truncate", "error", NULL};
-static const struct ps_setting items[] = {
-    {"model", PS_SETTING_STRING, AT(model), .refers = "model", .required = true, .identity = true,
-     .help = "the model to start from"},
-    {"epochs", PS_SETTING_NUMBER, AT(epochs), "3", .minimum = 0, .maximum = 1e4, .identity = true,
-     .help = "times that each example is seen"},
-    {"steps", PS_SETTING_INTEGER, AT(steps), "0", .minimum = 0, .maximum = 1e9, .identity = true,
-     .help = "optimizer steps; 0: as epochs say"},
-    {"batch", PS_SETTING_INTEGER, AT(batch), "64", .minimum = 1, .maximum = 1e6, .identity = true,
-     .unit = "examples", .help = "examples of an optimizer step"},
-    {"sequence_length", PS_SETTING_INTEGER, AT(sequence_length), "4096", .minimum = 2,
-     .maximum = 1e6, .identity = true, .unit = "tokens",
-     .help = "the longest example, and the row that examples are packed into"},
-    {"overlong", PS_SETTING_ENUM, AT(overlong), "drop", .names = overlong_names, .identity = true,
-     .help = "what becomes of longer examples"},
-    {"lr", PS_SETTING_NUMBER, AT(lr), "1e-5", .minimum = 0, .maximum = 10, .identity = true,
-     .help = "the learning rate after the warm-up"},
-    {"final_lr", PS_SETTING_NUMBER, AT(final_lr), "0.1", .minimum = 0, .maximum = 1,
-     .identity = true, .help = "share of it that the cosine ends at"},
-    {"warmup", PS_SETTING_NUMBER, AT(warmup), "0.03", .minimum = 0, .maximum = 1, .identity = true,
-     .help = "share of the steps in which the learning rate rises"},
-    {"weight_decay", PS_SETTING_NUMBER, AT(weight_decay), "0", .minimum = 0, .maximum = 10,
-     .identity = true, .help = "of matrices"},
-    {"beta1", PS_SETTING_NUMBER, AT(beta1), "0.9", .minimum = 0, .maximum = 0.9999,
-     .identity = true, .help = "AdamW's decay of the first moment"},
-    {"beta2", PS_SETTING_NUMBER, AT(beta2), "0.95", .minimum = 0, .maximum = 0.99999,
-     .identity = true, .help = "AdamW's decay of the second moment"},
-    {"epsilon", PS_SETTING_NUMBER, AT(epsilon), "1e-8", .minimum = 0, .maximum = 1,
-     .identity = true, .help = "AdamW's epsilon"},
-    {"clip", PS_SETTING_NUMBER, AT(clip), "1", .minimum = 0, .maximum = 1e6, .identity = true,
-     .help = "the largest norm of a gradient; 0: no clipping"},
-    {"load_balance", PS_SETTING_NUMBER, AT(balance), .minimum = 0, .maximum = 10, .identity = true,
-     .help = "weight of the experts' balancing loss; by default the model's router_aux_loss_coef"},
-    {"precision", PS_SETTING_ENUM, AT(precision), "auto", .names = precisions, .identity = true,
-     .help = "of weights and activations; auto: the model's own"},
-    {"moments", PS_SETTING_ENUM, AT(moments), "f32", .names = moment_types, .identity = true,
-     .help = "type of AdamW's moments"},
-    {"template", PS_SETTING_STRING, AT(template), .identity = true,
-     .help = "the chat template of the student; by default the one a trace was sampled with"},
-    {"validate", PS_SETTING_TABLE, AT(validate), .table = &validate_table, .identity = true,
-     .help = "the loss on traces that are held out"},
-    {"checkpoint", PS_SETTING_DURATION, AT(checkpoint), "10m", .minimum = 0, .maximum = 1e6,
-     .help = "time between checkpoints"},
-    {"threads", PS_SETTING_INTEGER, AT(threads), "0", .minimum = 0, .maximum = 4096,
-     .help = "threads; 0: one a core"},
-};
-static const struct ps_settings_table train_table = PS_SETTINGS_TABLE(
-    "train", "Trains a model on the selected traces.", items, struct train_settings);
-
-/* ---- what a run works with ---- */
-
-struct train {
-    const struct ps_stage_context *context;
-    const struct train_settings *settings;
-    struct ps_train_start start;
-    struct ps_train_data data;
-    int64_t resumed;
-};
-
-static struct ps_train_options options_of(const struct train *train) {
-    const struct train_settings *s = train->settings;
-    const struct ps_model_config *config = train->start.config;
-    bool f32 = s->precision == PRECISION_F32 ||
-               (s->precision == PRECISION_AUTO && config->dtype != PS_DTYPE_BF16);
-    int64_t limit = train->context->limit;
-    struct ps_train_options options = {
-        .seed = train->context->seed,
-        .epochs = s->epochs,
-        .steps = s->steps,
-        .batch = s->batch,
-        .row_tokens = s->sequence_length,
-        .learning_rate = s->lr,
-        .final_share = s->final_lr,
-        .warmup = s->warmup,
-        .weight_decay = s->weight_decay,
-        .beta1 = s->beta1,
-        .beta2 = s->beta2,
-        .epsilon = s->epsilon,
-        .clip = s->clip,
-        .balance = config->experts ? ps_number_or(s->balance, config->load_balance_coefficient) : 0,
-        .format = f32 ? PS_WEIGHT_F32 : PS_WEIGHT_BF16,
-        .moments = s->moments == 0 ? PS_DTYPE_F32 : PS_DTYPE_BF16,
-        .validate_every = s->validate.every,
-        .checkpoint_seconds = s->checkpoint};
-    int64_t steps = ps_train_steps(&options, train->data.examples.count);
-    if (limit && steps > limit) options.steps = limit;
-    return options;
-}
-
-static enum ps_status open_all(struct train *train, struct ps_error *error) {
+/* "student@500" in a later stage: the weights of step 500 are kept. A smoke run that ends before
+ * keeps its last. */
+static enum ps_status find_keeps(struct ps_training *train, struct ps_error *error) {
     const struct ps_stage_context *context = train->context;
-    PS_TRY(ps_train_start_open(&train->start, context, train->settings->model, error));
-    struct ps_train_data_options options = {.template = train->settings->template,
-                                            .sequence_length = train->settings->sequence_length,
-                                            .overlong = train->settings->overlong,
-                                            .validation = train->settings->validate.dataset};
-    return ps_train_data_open(&train->data, context, &train->start, &options, error);
-}
-
-static void close_all(struct train *train) {
-    ps_train_data_close(&train->data);
-    ps_train_start_close(&train->start);
-}
-
-/* ---- telling ---- */
-
-static void on_resume(void *user, int64_t step, const char *note) {
-    struct train *train = user;
-    if (note) ps_log_warning("%s", note);
-    if (step > 0) ps_log_note("goes on from the checkpoint of step %lld", (long long)step);
-    train->resumed = step;
-}
-
-static void on_step(void *user, const struct ps_train_progress *progress) {
-    struct train *train = user;
-    const struct ps_stage_context *context = train->context;
-    double rate = (double)progress->tokens / progress->seconds;
-    struct ps_json_writer *writer = ps_metrics_begin(context->metrics, "train");
-    const struct {
-        const char *key;
-        double value;
-    } numbers[] = {{"loss", progress->loss},
-                   {"lr", progress->learning_rate},
-                   {"gradient_norm", progress->gradient_norm},
-                   {"tokens_per_second", rate}};
-    ps_json_write_key(writer, "step");
-    ps_json_write_integer(writer, progress->step);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        ps_json_write_key(writer, numbers[i].key);
-        ps_json_write_number(writer, numbers[i].value);
+    int64_t *steps, limit = context->limit;
+    PS_TRY(ps_pipeline_model_steps(context->pipeline, context->stage, context->arena, &steps,
+                                   &train->keep_count, error));
+    struct ps_train_keep *keep = ps_arena_array(context->arena, train->keep_count, sizeof *keep);
+    PS_FAIL_IF_NULL(keep, error);
+    for (size_t i = 0; i < train->keep_count; i++) {
+        int64_t step = limit && steps[i] > limit ? limit : steps[i];
+        keep[i].step = step;
+        keep[i].name = ps_arena_format(context->arena, "model-%lld", (long long)steps[i]);
+        PS_FAIL_IF_NULL(keep[i].name, error);
+        PS_FAIL_IF(!limit && train->settings->steps && step > train->settings->steps, error,
+                   PS_ARGUMENT, "'%s@%lld' is asked for; the stage has %lld steps",
+                   context->stage->id, (long long)step, (long long)train->settings->steps);
     }
-    if (progress->validated) {
-        ps_json_write_key(writer, "validation_loss");
-        ps_json_write_number(writer, progress->validation_loss);
-    }
-    struct ps_error error;
-    if (ps_metrics_end(context->metrics, &error) != PS_OK) ps_log_warning("%s", error.message);
-    if (context->progress->done == 0 && context->progress->total == 0)
-        ps_progress_begin(context->progress, context->stage->id, "steps", (uint64_t)train->resumed,
-                          (uint64_t)progress->steps);
-    ps_progress_update(context->progress, (uint64_t)progress->step, "loss %.4f  %.0f tokens/s",
-                       progress->loss, rate);
+    train->keep = keep;
+    return PS_OK;
 }
 
-static enum ps_status write_result(const struct train *train, const struct ps_train_result *result,
-                                   struct ps_error *error) {
-    const struct ps_example_counts *counts = &train->data.examples.counts;
-    const struct {
-        const char *key;
-        int64_t value;
-    } integers[] = {{"examples", train->data.examples.count},
-                    {"validation_examples", train->data.validation.count},
-                    {"cut", counts->cut},
-                    {"overlong", counts->overlong},
-                    {"tokens", counts->tokens},
-                    {"targets", counts->targets},
-                    {"steps", result->steps},
-                    {"seen_tokens", result->seen_tokens},
-                    {"best_step", result->best_step},
-                    {"parameters", (int64_t)train->start.parameters->total}};
-    const struct {
-        const char *key;
-        double value;
-    } numbers[] = {{"loss", result->loss},
-                   {"validation_loss", result->validation_loss},
-                   {"best_loss", result->best_loss}};
+static enum ps_status find_traces(struct ps_training *train, struct ps_error *error) {
+    const struct ps_stage *stage = train->context->stage;
+    struct ps_store_filter *filters =
+        ps_arena_array(train->context->arena, stage->input_count, sizeof *filters);
+    PS_FAIL_IF_NULL(filters, error);
+    train->traces = (struct ps_train_traces){.store = train->context->pipeline->values.store,
+                                             .filters = filters};
+    for (size_t i = 0; i < stage->input_count; i++)
+        if (!stage->inputs[i]->kind->makes_model) /* else: the one that it starts from */
+            filters[train->traces.count++].selection = stage->inputs[i]->fingerprint;
+    PS_FAIL_IF(train->traces.count == 0, error, PS_ARGUMENT,
+               "there is no select or import stage before '%s' to take traces from", stage->id);
+    return PS_OK;
+}
+
+/* All of `train` but the model's files and the examples. */
+static enum ps_status prepare(struct ps_training *train, const struct ps_stage_context *context,
+                              struct ps_error *error) {
+    struct ps_model_reference model;
+    *train = (struct ps_training){
+        .context = context, .settings = context->settings, .name = context->stage->id};
+    PS_TRY(find_traces(train, error));
+    PS_TRY(find_keeps(train, error));
+    PS_TRY(ps_pipeline_resolve_model(context->pipeline, train->settings->model, context->arena,
+                                     &model, error));
+    PS_FAIL_IF(model.model && model.model->url, error, PS_UNSUPPORTED,
+               "'%s' is served; a model to train must be a folder", model.name);
+    train->model.path = model.path;
+    if (model.path || !model.model) return PS_OK;
+    train->model = (struct ps_train_model){.config = model.model->config,
+                                           .tokenizer = model.model->tokenizer,
+                                           .seed = (uint64_t)model.model->seed};
+    return PS_OK;
+}
+
+/* Whether everything that the stage starts from is there already. */
+static bool inputs_are_done(const struct ps_stage *stage) {
+    for (size_t i = 0; i < stage->input_count; i++) {
+        char path[4096];
+        if (!stage->inputs[i]->directory) return false;
+        snprintf(path, sizeof path, "%s/done", stage->inputs[i]->directory);
+        if (!ps_file_exists(path)) return false;
+    }
+    return true;
+}
+
+/* ---- the stage ---- */
+
+static enum ps_status write_result(const struct ps_training *train,
+                                   const struct ps_train_result *result, struct ps_error *error) {
     struct ps_buffer text;
     struct ps_json_writer writer;
     ps_buffer_init(&text, 1 << 16);
     ps_json_writer_begin(&writer, &text);
     ps_json_write_begin_object(&writer);
-    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
-        ps_json_write_key(&writer, integers[i].key);
-        ps_json_write_integer(&writer, integers[i].value);
-    }
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        ps_json_write_key(&writer, numbers[i].key);
-        ps_json_write_number(&writer, numbers[i].value);
-    }
+    ps_training_write_result(train, result, &writer);
     ps_json_write_end_object(&writer);
     enum ps_status status = ps_json_writer_end(&writer, error);
     if (status == PS_OK) status = ps_stage_write_result(train->context, &text, error);
@@ -226,57 +97,75 @@ static enum ps_status write_result(const struct train *train, const struct ps_tr
     return status;
 }
 
-/* ---- the stage ---- */
-
-static enum ps_status train_model(struct train *train, struct ps_error *error) {
-    const struct ps_stage_context *context = train->context;
-    struct ps_compute *compute;
-    struct ps_train_result result;
-    struct ps_train_options options = options_of(train);
-    PS_TRY(ps_compute_open(NULL, (int)train->settings->threads, &compute, error));
-    struct ps_train_job job = {.compute = compute,
-                               .config = train->start.config,
-                               .files = train->start.files,
-                               .seed = train->start.seed,
-                               .examples = train->data.examples.items,
-                               .example_count = train->data.examples.count,
-                               .validation = train->data.validation.items,
-                               .validation_count = train->data.validation.count,
-                               .options = options,
-                               .folder = context->directory,
-                               .step = on_step,
-                               .resume = on_resume,
-                               .context = train};
-    enum ps_status status = ps_train(&job, &result, error);
-    ps_progress_end(context->progress);
-    ps_compute_close(compute);
-    PS_TRY(status);
-    PS_TRY(ps_train_start_copy(&train->start, context->directory, "model", error));
-    if (result.best_step > 0)
-        PS_TRY(ps_train_start_copy(&train->start, context->directory, "model-best", error));
-    return write_result(train, &result, error);
-}
-
 static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {
-    struct train train = {.context = context, .settings = context->settings};
-    enum ps_status status = open_all(&train, error);
-    if (status == PS_OK) status = train_model(&train, error);
-    close_all(&train);
+    struct ps_training train;
+    struct ps_train_result result;
+    PS_TRY(prepare(&train, context, error));
+    enum ps_status status = ps_training_open(&train, error);
+    if (status == PS_OK) status = ps_training_run(&train, &result, error);
+    if (status == PS_OK) status = write_result(&train, &result, error);
+    ps_training_close(&train);
     return status;
 }
 
 static enum ps_status check(const struct ps_stage_context *context, struct ps_error *error) {
-    const struct train_settings *settings = context->settings;
-    struct ps_train_start start;
+    struct ps_training train;
     struct ps_model_reference model;
-    PS_TRY(ps_pipeline_resolve_model(context->pipeline, settings->model, context->arena, &model,
-                                     error));
-    PS_FAIL_IF(context->stage->input_count == 0, error, PS_ARGUMENT,
-               "there is no select or import stage before '%s' to take traces from",
-               context->stage->id);
+    PS_TRY(prepare(&train, context, error));
+    PS_TRY(ps_pipeline_resolve_model(context->pipeline, train.settings->model, context->arena,
+                                     &model, error));
     if (model.stage) return PS_OK; /* made by an earlier stage */
-    enum ps_status status = ps_train_start_open(&start, context, settings->model, error);
-    ps_train_start_close(&start);
+    enum ps_status status = ps_train_start_open(&train.start, &train.model, error);
+    ps_train_start_close(&train.start);
+    return status;
+}
+
+static enum ps_status show(const struct ps_stage_context *context, FILE *out,
+                           struct ps_error *error) {
+    struct ps_training train;
+    PS_TRY(prepare(&train, context, error));
+    if (!inputs_are_done(context->stage)) {
+        fputs("the first example is shown once the stages before have run\n", out);
+        return PS_OK;
+    }
+    enum ps_status status = ps_training_open(&train, error);
+    if (status == PS_OK) status = ps_training_show(&train, out, error);
+    ps_training_close(&train);
+    return status;
+}
+
+/* Weights of a step that a stage refers to since. */
+static bool lacks_a_step(const struct ps_training *train, struct ps_stage_plan *plan) {
+    for (size_t i = 0; i < train->keep_count; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s/model.safetensors", train->context->directory,
+                 train->keep[i].name);
+        if (ps_file_exists(path)) continue;
+        snprintf(plan->why, sizeof plan->why, "the weights of step %lld were not kept",
+                 (long long)train->keep[i].step);
+        return true;
+    }
+    return false;
+}
+
+static enum ps_status plan(const struct ps_stage_context *context, struct ps_stage_plan *plan,
+                           struct ps_error *error) {
+    struct ps_training train;
+    PS_TRY(prepare(&train, context, error));
+    if (plan->up_to_date && lacks_a_step(&train, plan)) plan->up_to_date = false;
+    if (plan->up_to_date || !inputs_are_done(context->stage)) return PS_OK;
+    enum ps_status status = ps_training_open(&train, error);
+    if (status == PS_OK) {
+        struct ps_train_options options = ps_training_options(&train);
+        const struct ps_examples *examples = &train.data.examples;
+        double epochs = (double)ps_train_steps(&options, examples->count) * (double)options.batch /
+                        (double)examples->count;
+        int64_t models = 1 + (train.data.validation.count > 0) + (int64_t)train.keep_count;
+        plan->tokens = (int64_t)((double)examples->counts.tokens * epochs);
+        plan->memory = ps_train_memory(train.start.config, train.start.parameters, &options);
+        plan->disk = ps_train_disk(train.start.parameters, &options, models);
+    }
+    ps_training_close(&train);
     return status;
 }
 
@@ -285,9 +174,11 @@ static const char *const consumes[] = {"select", "import", NULL};
 const struct ps_stage_kind ps_stage_train = {
     .name = "train",
     .help = "trains a model on the selected traces",
-    .settings = &train_table,
+    .settings = &ps_train_table,
     .consumes = consumes,
     .makes_model = true,
     .check = check,
+    .plan = plan,
+    .show = show,
     .run = run,
 };

@@ -8,32 +8,20 @@
 
 /* ---- the model ---- */
 
-static enum ps_status open_random(struct ps_train_start *start,
-                                  const struct ps_pipeline_model *model, struct ps_error *error) {
-    PS_TRY(ps_model_config_open(&start->own_config, model->config, error));
-    PS_TRY(ps_parameters_create(&start->own_parameters, start->own_config, error));
-    start->config = start->own_config;
-    start->parameters = start->own_parameters;
-    start->seed = (uint64_t)model->seed;
-    start->tokenizer_path = model->tokenizer;
-    return PS_OK;
-}
-
-enum ps_status ps_train_start_open(struct ps_train_start *start,
-                                   const struct ps_stage_context *context, const char *model,
+enum ps_status ps_train_start_open(struct ps_train_start *start, const struct ps_train_model *model,
                                    struct ps_error *error) {
-    struct ps_model_reference reference;
-    *start = (struct ps_train_start){0};
-    PS_TRY(ps_pipeline_resolve_model(context->pipeline, model, context->arena, &reference, error));
-    PS_FAIL_IF(reference.model && reference.model->url, error, PS_UNSUPPORTED,
-               "'%s' is served; a model to train must be a folder", model);
-    if (reference.path) {
-        PS_TRY(ps_model_files_open(&start->files, reference.path, error));
+    *start = (struct ps_train_start){.seed = model->seed};
+    if (model->path) {
+        PS_TRY(ps_model_files_open(&start->files, model->path, error));
         start->config = ps_model_files_config(start->files);
         start->parameters = ps_model_files_parameters(start->files);
-        start->tokenizer_path = reference.path;
+        start->tokenizer_path = model->path;
     } else {
-        PS_TRY(open_random(start, reference.model, error));
+        PS_TRY(ps_model_config_open(&start->own_config, model->config, error));
+        PS_TRY(ps_parameters_create(&start->own_parameters, start->own_config, error));
+        start->config = start->own_config;
+        start->parameters = start->own_parameters;
+        start->tokenizer_path = model->tokenizer;
     }
     PS_TRY(ps_tokenizer_open(start->tokenizer_path, &start->tokenizer, error));
     PS_FAIL_IF(ps_tokenizer_size(start->tokenizer) > start->config->vocabulary, error, PS_ARGUMENT,
@@ -103,8 +91,8 @@ done:
     return status;
 }
 
-enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *folder,
-                                   const char *name, struct ps_error *error) {
+enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *template,
+                                   const char *folder, const char *name, struct ps_error *error) {
     static const char *const files[] = {
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
         "merges.txt",     "chat_template.jinja"};
@@ -125,7 +113,7 @@ enum ps_status ps_train_start_copy(const struct ps_train_start *start, const cha
         else if (ps_file_exists(source))
             status = copy_file(source, target, error);
     }
-    if (status == PS_OK) status = ps_train_end_token(start, NULL, &token, error);
+    if (status == PS_OK) status = ps_train_end_token(start, template, &token, error);
     const char *generation = to ? ps_path_join(&arena, to, "generation_config.json") : NULL;
     if (status == PS_OK && generation) status = add_end_token(generation, token, error);
     ps_arena_release(&arena);
@@ -210,23 +198,22 @@ static enum ps_status choose(void *context, const struct ps_store_row *row, bool
     return PS_OK;
 }
 
-static enum ps_status add_input(struct ps_train_data *data, struct ps_store *store,
-                                const struct ps_stage *input, struct ps_train_start *start,
-                                struct ps_example_options *options, struct split *split,
-                                struct ps_error *error) {
-    struct ps_store_filter filter = {.selection = input->fingerprint};
+static enum ps_status add_traces(struct ps_train_data *data, struct ps_store *store,
+                                 const struct ps_store_filter *filter,
+                                 const struct ps_train_start *start,
+                                 struct ps_example_options *options, struct split *split,
+                                 struct ps_error *error) {
     split->want_held = false;
-    PS_TRY(ps_examples_add(&data->examples, store, &filter, start->tokenizer, options, error));
+    PS_TRY(ps_examples_add(&data->examples, store, filter, start->tokenizer, options, error));
     if (!split->validation) return PS_OK;
     split->want_held = true;
-    return ps_examples_add(&data->validation, store, &filter, start->tokenizer, options, error);
+    return ps_examples_add(&data->validation, store, filter, start->tokenizer, options, error);
 }
 
-enum ps_status ps_train_data_open(struct ps_train_data *data,
-                                  const struct ps_stage_context *context,
-                                  struct ps_train_start *start,
-                                  const struct ps_train_data_options *options,
-                                  struct ps_error *error) {
+enum ps_status
+ps_train_data_open(struct ps_train_data *data, const struct ps_stage_context *context,
+                   const struct ps_train_traces *traces, const struct ps_train_start *start,
+                   const struct ps_train_data_options *options, struct ps_error *error) {
     struct split split;
     struct ps_store *store;
     struct ps_example_options example_options = {.template = options->template,
@@ -238,13 +225,11 @@ enum ps_status ps_train_data_open(struct ps_train_data *data,
     ps_examples_init(&data->validation);
     PS_TRY(ps_train_end_token(start, options->template, &example_options.end_token, error));
     PS_TRY(open_split(&split, context, options->validation, error));
-    PS_TRY(ps_store_open(&store, context->pipeline->values.store, PS_STORE_READ, error));
+    PS_TRY(ps_store_open(&store, traces->store, PS_STORE_READ, error));
     enum ps_status status = PS_OK;
-    for (size_t i = 0; status == PS_OK && i < context->stage->input_count; i++) {
-        const struct ps_stage *input = context->stage->inputs[i];
-        if (input->kind->makes_model) continue; /* the one that it starts from */
-        status = add_input(data, store, input, start, &example_options, &split, error);
-    }
+    for (size_t i = 0; status == PS_OK && i < traces->count; i++)
+        status =
+            add_traces(data, store, &traces->filters[i], start, &example_options, &split, error);
     ps_store_close(store);
     PS_TRY(status);
     PS_FAIL_IF(data->examples.count == 0, error, PS_ARGUMENT,

@@ -1,10 +1,22 @@
 #pragma once
-/* What a train stage starts from: a model with its tokenizer, and examples of the traces that its
- * inputs selected. */
+/* What training starts from: a model with its tokenizer, and examples of a store's traces. */
 
 #include "model/model.h"
 #include "pipelines/stages/stage.h"
 #include "student/examples.h"
+
+/* A Hugging Face folder, or random weights from a config.json with a tokenizer. */
+struct ps_train_model {
+    const char *path, *config, *tokenizer;
+    uint64_t seed;
+};
+
+/* Traces that fit any of the filters. */
+struct ps_train_traces {
+    const char *store; /* its path */
+    const struct ps_store_filter *filters;
+    size_t count;
+};
 
 struct ps_train_start {
     struct ps_model_files *files;         /* NULL: random weights */
@@ -17,10 +29,8 @@ struct ps_train_start {
     uint64_t seed;
 };
 
-/* Opens a model by its name in the pipeline. PS_UNSUPPORTED for a served one. Close it, also after
- * a failure. */
-enum ps_status ps_train_start_open(struct ps_train_start *start,
-                                   const struct ps_stage_context *context, const char *model,
+/* Close it, also after a failure. */
+enum ps_status ps_train_start_open(struct ps_train_start *start, const struct ps_train_model *model,
                                    struct ps_error *error);
 void ps_train_start_close(struct ps_train_start *start);
 
@@ -30,9 +40,9 @@ enum ps_status ps_train_end_token(const struct ps_train_start *start, const char
                                   int32_t *token, struct ps_error *error);
 
 /* Puts the tokenizer's files beside the weights in FOLDER/NAME, and the end token that was trained
- * among those of generation_config.json. */
-enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *folder,
-                                   const char *name, struct ps_error *error);
+ * under this template among those of generation_config.json. */
+enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *template,
+                                   const char *folder, const char *name, struct ps_error *error);
 
 struct ps_train_data_options {
     const char *template;
@@ -45,11 +55,11 @@ struct ps_train_data {
     struct ps_examples examples, validation;
 };
 
-/* Examples of everything that the stage's inputs selected. Rows of a test split are refused, so is
- * a validation set of which nothing was selected. Close it, also after a failure. */
-enum ps_status ps_train_data_open(struct ps_train_data *data,
-                                  const struct ps_stage_context *context,
-                                  struct ps_train_start *start,
-                                  const struct ps_train_data_options *options,
-                                  struct ps_error *error);
+/* Examples of the traces; of the context the catalog and the arena are used. Rows of a test split
+ * are refused, so is a validation set of which there is no trace. Close it, also after a failure.
+ */
+enum ps_status
+ps_train_data_open(struct ps_train_data *data, const struct ps_stage_context *context,
+                   const struct ps_train_traces *traces, const struct ps_train_start *start,
+                   const struct ps_train_data_options *options, struct ps_error *error);
 void ps_train_data_close(struct ps_train_data *data);
