@@ -69,7 +69,7 @@ const struct ps_stage_kind *ps_stage_kind_find(const char *name);
 /* runs/NAME/metrics.jsonl: one line is {"time": seconds since 1970, "stage": id, "fingerprint": its
  * first 12 digits, "kind": ..., and what the caller writes}. A stage that resumes may write a step
  * again: the last line of a step counts. begin returns the writer inside the object, end appends
- * the line. metrics may be NULL: then the line goes nowhere. */
+ * the line. Outside a pipeline there are none. */
 struct ps_json_writer *ps_metrics_begin(struct ps_metrics *metrics, const char *kind);
 enum ps_status ps_metrics_end(struct ps_metrics *metrics, struct ps_error *error);
 

@@ -130,10 +130,8 @@ static void on_resume(void *user, int64_t step, const char *note) {
     train->resumed = step;
 }
 
-static void on_step(void *user, const struct ps_train_progress *progress) {
-    struct ps_training *train = user;
-    const struct ps_stage_context *context = train->context;
-    double rate = progress->seconds > 0 ? (double)progress->tokens / progress->seconds : NAN;
+static void write_metrics(const struct ps_stage_context *context,
+                          const struct ps_train_progress *progress, double rate) {
     struct ps_json_writer *writer = ps_metrics_begin(context->metrics, "train");
     const struct {
         const char *key;
@@ -154,6 +152,13 @@ static void on_step(void *user, const struct ps_train_progress *progress) {
     }
     struct ps_error error;
     if (ps_metrics_end(context->metrics, &error) != PS_OK) ps_log_warning("%s", error.message);
+}
+
+static void on_step(void *user, const struct ps_train_progress *progress) {
+    struct ps_training *train = user;
+    const struct ps_stage_context *context = train->context;
+    double rate = progress->seconds > 0 ? (double)progress->tokens / progress->seconds : NAN;
+    if (context->metrics) write_metrics(context, progress, rate);
     if (context->progress->done == 0 && context->progress->total == 0)
         ps_progress_begin(context->progress, train->name, "steps", (uint64_t)train->resumed,
                           (uint64_t)progress->steps);

@@ -41,7 +41,7 @@ name: e2e
 seed: 3
 store: t.db
 models:
-  blank: {config: $config, tokenizer: tokenizer, seed: 1}
+  blank: {config: $config, tokenizer: tokenizer/tokenizer.json, seed: 1}
 datasets:
   mine: {file: problems.jsonl}
   dev: {from: mine, sample: 20}
@@ -114,14 +114,14 @@ expect 0 '"examples":120' "${train[@]}" --out twice --threads 1 --json
 [ "$(weights out/model)" = "$(weights twice/model)" ] || fail "potstill train: other weights"
 expect 2 'other settings' "${train[@]}" --out out --lr 1
 expect 2 'nothing to train on' "${train[@]}" --out none --dataset other/train
-expect 2 "did you mean '--epochs'" "$potstill" train --epohcs 1
+expect 2 "did you mean --epochs" "$potstill" train --epohcs 1
 
 # Mistakes.
 mistake() { # SED-SCRIPT PATTERN
     sed "$1" p.yaml >bad.yaml
     expect 2 "$2" "$potstill" run bad.yaml
 }
-mistake 's/epochs/epohcs/' "^potstill: bad.yaml:12:42: .*did you mean 'epochs'"
+mistake "s/epochs/epohcs/" "bad.yaml:12:40: .*did you mean .epochs."
 mistake "s/{config.*/{path: nowhere}/" "bad.yaml:6:.*'nowhere'"
 mistake 's/problems.jsonl}/problems.jsonl, question: problem}/' "problem"
 mistake 's/model: blank/model: blnk/' "bad.yaml:12:.*did you mean 'blank'"
