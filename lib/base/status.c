@@ -44,6 +44,8 @@ static enum ps_status status_of_errno(int code) {
     case EFBIG: /* a limit on file sizes */
     case EDQUOT: return PS_FULL;
     case ENOENT: return PS_NOT_FOUND;
+    case EISDIR:
+    case ENOTDIR: return PS_ARGUMENT;
     case ENOMEM: return PS_MEMORY;
     default: return PS_IO;
     }

@@ -47,7 +47,8 @@ enum ps_status ps_error_set(struct ps_error *error, enum ps_status status, const
     __attribute__((format(printf, 3, 4)));
 
 /* As ps_error_set, with ": " and the text of errno value `code` behind the message. The status is
- * PS_FULL for ENOSPC, EDQUOT and EFBIG, PS_NOT_FOUND for ENOENT, PS_MEMORY for ENOMEM, else PS_IO. */
+ * PS_FULL for ENOSPC, EDQUOT and EFBIG, PS_NOT_FOUND for ENOENT, PS_ARGUMENT for EISDIR and
+ * ENOTDIR, PS_MEMORY for ENOMEM, else PS_IO. */
 enum ps_status ps_error_errno(struct ps_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

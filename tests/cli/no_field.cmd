@@ -1,0 +1,13 @@
+echo '{"problem": "1 + 1?", "answr": "2"}' >problems.jsonl
+cat >p.yaml <<'END'
+potstill: 1
+name: x
+store: x.db
+models:
+  m: {path: .}
+datasets:
+  mine: {file: problems.jsonl, question: problem, answer: answer}
+stages:
+  - sample: {models: [m], dataset: mine}
+END
+potstill check p.yaml

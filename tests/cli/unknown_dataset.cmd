@@ -1,0 +1,1 @@
+potstill dataset show gsm8k/tset
