@@ -104,16 +104,16 @@ if $all; then
         suites build-sanitize --suite unit --suite golden --timeout-multiplier 8
         for target in build-sanitize/tests/fuzz/fuzz_*; do
             [[ -f $target && -x $target ]] || continue
-            name=${target##*/fuzz_}
+            parser=${target##*/fuzz_}
             corpus=$(mktemp -d)
             fuzz() {
                 "$target" -max_total_time="${FUZZ_SECONDS:-3}" -artifact_prefix="$corpus/" -verbosity=0 \
-                    "$corpus" "tests/fuzz/corpus/$name" >"$corpus.log" 2>&1 || {
+                    "$corpus" "tests/fuzz/corpus/$parser" >"$corpus.log" 2>&1 || {
                     tail -30 "$corpus.log"
                     return 1
                 }
             }
-            step "fuzz $name" fuzz
+            step "fuzz $parser" fuzz
             rm -rf "$corpus" "$corpus.log"
         done
     fi

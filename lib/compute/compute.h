@@ -44,18 +44,20 @@ static inline struct ps_matrix ps_matrix(void *data, enum ps_dtype dtype, int64_
     return (struct ps_matrix){data, dtype, rows, columns, columns};
 }
 
-/* Columns [first, first + count) of a matrix, and rows likewise. */
+/* Columns [first, first + count) of a matrix, and rows likewise; data may be NULL, and stays so. */
 static inline struct ps_matrix ps_matrix_columns(struct ps_matrix matrix, int64_t first,
                                                  int64_t count) {
-    matrix.data = (char *)matrix.data + (size_t)first * ps_dtype_size(matrix.dtype);
+    if (matrix.data)
+        matrix.data = (char *)matrix.data + (size_t)first * ps_dtype_size(matrix.dtype);
     matrix.columns = count;
     return matrix;
 }
 
 static inline struct ps_matrix ps_matrix_rows(struct ps_matrix matrix, int64_t first,
                                               int64_t count) {
-    matrix.data =
-        (char *)matrix.data + (size_t)(first * matrix.stride) * ps_dtype_size(matrix.dtype);
+    if (matrix.data)
+        matrix.data =
+            (char *)matrix.data + (size_t)(first * matrix.stride) * ps_dtype_size(matrix.dtype);
     matrix.rows = count;
     return matrix;
 }

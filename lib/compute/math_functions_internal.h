@@ -59,9 +59,9 @@ PS_MATH_FUNCTION PS_MATH_REAL PS_MATH_NAME(exp)(PS_MATH_REAL x) {
     p = p * r + 0.5f;
     p = (p * (r * r) + r) + 1.0f;
 
-    PS_MATH_INT half = n >> 1;
-    p = p * PS_MATH_NAME(from_bits)((half + 127) << 23);
-    p = p * PS_MATH_NAME(from_bits)((n - half + 127) << 23);
+    PS_MATH_INT half = n >> 1; /* of a NaN anything: the masks keep the shifts defined */
+    p = p * PS_MATH_NAME(from_bits)(((half + 127) & 0xFF) << 23);
+    p = p * PS_MATH_NAME(from_bits)(((n - half + 127) & 0xFF) << 23);
     return PS_MATH_NAME(from_bits)(~low & PS_MATH_NAME(bits)(p)); /* 0 below -87 */
 }
 
