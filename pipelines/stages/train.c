@@ -34,6 +34,16 @@ static enum ps_status find_keeps(struct ps_training *train, struct ps_error *err
     return PS_OK;
 }
 
+/* Whether a select stage among the inputs has taken these traces already: its choice counts. */
+static bool is_selected_from(const struct ps_stage *stage, const struct ps_stage *import) {
+    for (size_t i = 0; i < stage->input_count; i++) {
+        const struct ps_stage *input = stage->inputs[i];
+        for (size_t j = 0; j < input->input_count && !input->kind->makes_model; j++)
+            if (input->inputs[j] == import) return true;
+    }
+    return false;
+}
+
 static enum ps_status find_traces(struct ps_training *train, struct ps_error *error) {
     const struct ps_stage *stage = train->context->stage;
     struct ps_store_filter *filters =
@@ -42,7 +52,8 @@ static enum ps_status find_traces(struct ps_training *train, struct ps_error *er
     train->traces = (struct ps_train_traces){.store = train->context->pipeline->values.store,
                                              .filters = filters};
     for (size_t i = 0; i < stage->input_count; i++)
-        if (!stage->inputs[i]->kind->makes_model) /* else: the one that it starts from */
+        if (!stage->inputs[i]->kind->makes_model && /* that one it starts from */
+            !is_selected_from(stage, stage->inputs[i]))
             filters[train->traces.count++].selection = stage->inputs[i]->fingerprint;
     PS_FAIL_IF(train->traces.count == 0, error, PS_ARGUMENT,
                "there is no select or import stage before '%s' to take traces from", stage->id);

@@ -62,6 +62,18 @@ static enum ps_status copy_file(const char *from, const char *to, struct ps_erro
     return status;
 }
 
+enum ps_status ps_train_copy_weights(const char *folder, const char *from, const char *to,
+                                     struct ps_error *error) {
+    struct ps_arena arena;
+    ps_arena_init(&arena, 1 << 20);
+    const char *source = ps_arena_format(&arena, "%s/%s/model.safetensors", folder, from);
+    const char *target = ps_arena_format(&arena, "%s/%s/model.safetensors", folder, to);
+    enum ps_status status = source && target ? copy_file(source, target, error)
+                                             : ps_error_set(error, PS_MEMORY, "out of memory");
+    ps_arena_release(&arena);
+    return status;
+}
+
 /* generation_config.json with `token` among its eos_token_id. */
 static enum ps_status add_end_token(const char *path, int32_t token, struct ps_error *error) {
     json_t *json = NULL;

@@ -44,6 +44,10 @@ enum ps_status ps_train_end_token(const struct ps_train_start *start, const char
 enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *template,
                                    const char *folder, const char *name, struct ps_error *error);
 
+/* Gives the model FOLDER/TO the weights of FOLDER/FROM. */
+enum ps_status ps_train_copy_weights(const char *folder, const char *from, const char *to,
+                                     struct ps_error *error);
+
 struct ps_train_data_options {
     const char *template;
     int64_t sequence_length;

@@ -9,6 +9,7 @@
 /* ---- settings ---- */
 
 enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
+enum { KEEP_LAST, KEEP_BEST };
 
 #define AT(member) offsetof(struct ps_train_validate, member)
 static const struct ps_setting validate_items[] = {
@@ -24,6 +25,7 @@ static const struct ps_settings_table validate_table = PS_SETTINGS_TABLE(
 #define AT(member) offsetof(struct ps_train_settings, member)
 static const char *const precisions[] = {"auto", "f32", "bf16", NULL};
 static const char *const moment_types[] = {"f32", "bf16", NULL};
+static const char *const keeps[] = {"last", "best", NULL};
 static const char *const overlong_names[] = {"drop", "truncate", "error", NULL};
 static const struct ps_setting items[] = {
     {"model", PS_SETTING_STRING, AT(model), .refers = "model", .required = true, .identity = true,
@@ -65,6 +67,8 @@ static const struct ps_setting items[] = {
      .help = "the chat template of the student; by default the one a trace was sampled with"},
     {"validate", PS_SETTING_TABLE, AT(validate), .table = &validate_table, .identity = true,
      .help = "the loss on traces that are held out"},
+    {"keep", PS_SETTING_ENUM, AT(keep), "last", .names = keeps, .identity = true,
+     .help = "which weights the model has: the last ones, or those of the lowest validation loss"},
     {"checkpoint", PS_SETTING_DURATION, AT(checkpoint), "10m", .minimum = 0, .maximum = 1e6,
      .help = "time between checkpoints"},
     {"threads", PS_SETTING_INTEGER, AT(threads), "0", .minimum = 0, .maximum = 4096,
@@ -107,6 +111,8 @@ struct ps_train_options ps_training_options(const struct ps_training *train) {
 
 enum ps_status ps_training_open(struct ps_training *train, struct ps_error *error) {
     const struct ps_train_settings *settings = train->settings;
+    PS_FAIL_IF(settings->keep == KEEP_BEST && !settings->validate.dataset, error, PS_ARGUMENT,
+               "%s: 'keep: best' wants validate.dataset, which says what is best", train->name);
     PS_TRY(ps_train_start_open(&train->start, &train->model, error));
     struct ps_train_data_options options = {.template = settings->template,
                                             .sequence_length = settings->sequence_length,
@@ -230,6 +236,8 @@ enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result
     ps_progress_end(context->progress);
     ps_compute_close(compute);
     PS_TRY(status);
+    if (train->settings->keep == KEEP_BEST)
+        PS_TRY(ps_train_copy_weights(context->directory, "model-best", "model", error));
     PS_TRY(copy_tokenizer(train, "model", error));
     if (result->best_step > 0) PS_TRY(copy_tokenizer(train, "model-best", error));
     for (size_t i = 0; i < train->keep_count; i++)

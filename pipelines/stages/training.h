@@ -10,6 +10,7 @@ struct ps_train_settings {
     double epochs, lr, final_lr, warmup, weight_decay, beta1, beta2, epsilon, clip, balance;
     int64_t steps, batch, sequence_length, threads;
     int precision, moments, overlong;
+    int keep; /* 0: the last weights, 1: the best */
     double checkpoint;
     struct ps_train_validate {
         const char *dataset;

@@ -43,7 +43,7 @@ grep -q "not run yet\|missing" log && fail "the second run did something: $(cat 
 
 prepare killed
 for ((i = 0; i < kills; i++)); do
-    run >table 2>log &
+    "$potstill" run quickstart.yaml "${often[@]}" >table 2>log &
     pid=$!
     sleep "$((RANDOM % 4)).$((RANDOM % 10))"
     kill -9 $pid 2>/dev/null || true
