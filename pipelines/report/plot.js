@@ -49,7 +49,7 @@ function interval(from, to, value, low, high, name) {
   const svg = el("svg", {class: "interval", role: "img", "aria-label": name}, line("0%", "100%", [9, 9], null));
   const marks = from < 0 ? [0] : [0, .25, .5, .75, 1];
   for (const mark of marks) svg.append(line(x(mark), x(mark), from < 0 ? [0, 18] : [6, 12], from < 0 ? "zero" : null));
-  svg.append(line(x(low), x(high), [9, 9], "bar"), el("circle", {cx: x(value), cy: 9, r: 5}));
+  svg.append(line(x(low), x(high), [9, 9], "bar"), el("circle", {cx: x(value), cy: 9, r: 4}));
   return svg;
 }
 
