@@ -22,8 +22,8 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 # ---- packages ----
 
-packages=(gcc meson ninja-build pkg-config libzstd-dev zlib1g-dev libsqlite3-dev libjansson-dev
-    libfyaml-dev libpcre2-dev libutf8proc-dev libgmp-dev libssl-dev)
+packages=(gcc libc6-dev meson ninja-build pkg-config libzstd-dev zlib1g-dev libsqlite3-dev
+    libjansson-dev libfyaml-dev libpcre2-dev libutf8proc-dev libgmp-dev libssl-dev sqlite3)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
@@ -43,7 +43,9 @@ fi
 # ---- build ----
 
 say "Building"
-[[ -f build/build.ninja ]] || meson setup build -Dtests=false >/dev/null
+if [[ ! -f build/build.ninja ]]; then
+    log=$(meson setup build -Dtests=false) || { echo "$log"; exit 1; }
+fi
 ninja -C build --quiet
 potstill=build/pipelines/potstill
 
