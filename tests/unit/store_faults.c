@@ -64,8 +64,8 @@ static void check_store(const char *path, const struct outcome *outcome) {
 
 static void test_writing(void **state) {
     (void)state;
-    char folder[] = "/tmp/potstill-store-XXXXXX", path[64];
-    assert_non_null(mkdtemp(folder));
+    char folder[64], path[96];
+    unit_folder(folder);
     snprintf(path, sizeof path, "%s/t.db", folder);
     size_t failures = 0;
     for (size_t n = 1, quiet = 0; quiet < QUIET; n += stride()) {
@@ -121,9 +121,9 @@ done:
 
 static void test_reading(void **state) {
     (void)state;
-    char folder[] = "/tmp/potstill-store-XXXXXX", path[64];
+    char folder[64], path[96];
     struct outcome outcome = {0};
-    assert_non_null(mkdtemp(folder));
+    unit_folder(folder);
     snprintf(path, sizeof path, "%s/t.db", folder);
     write_store(path, &outcome);
     assert_int_equal(outcome.kept, SAMPLES);

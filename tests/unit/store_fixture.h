@@ -26,8 +26,7 @@ static inline void fixture_identities(struct fixture *f) {
 }
 
 static inline void fixture_open(struct fixture *f) {
-    strcpy(f->folder, "/tmp/potstill-store-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
+    unit_folder(f->folder);
     snprintf(f->path, sizeof f->path, "%s/t.db", f->folder);
     assert_ok(ps_store_open(&f->store, f->path, PS_STORE_CREATE, &error));
     fixture_identities(f);

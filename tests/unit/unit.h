@@ -25,6 +25,14 @@ static inline const char *unit_shared(const char *name) {
     return NULL;
 }
 
+/* A new folder, in memory where that can be had: a disk takes its time for each of many fsyncs.
+ * `folder` holds 64 bytes. */
+static inline void unit_folder(char *folder) {
+    const char *place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(folder, 64, "%s/potstill-unit-XXXXXX", place);
+    assert_non_null(mkdtemp(folder));
+}
+
 /* The call succeeds; else the test fails with its message. */
 #define assert_ok(call)                                                                            \
     do {                                                                                           \
