@@ -180,17 +180,10 @@ static enum ps_status write_result(const struct ps_stage_context *context,
                                    const struct ps_evaluation *evaluation,
                                    const struct ps_evaluation_outcome *outcome,
                                    struct ps_error *error) {
-    struct ps_buffer text;
-    struct ps_json_writer writer;
-    ps_buffer_init(&text, 64 << 20);
-    ps_json_writer_begin(&writer, &text);
-    ps_json_write_begin_object(&writer);
-    ps_evaluation_write(evaluation, outcome, &writer);
-    ps_json_write_end_object(&writer);
-    enum ps_status status = ps_json_writer_end(&writer, error);
-    if (status == PS_OK) status = ps_stage_write_result(context, &text, error);
-    ps_buffer_release(&text);
-    return status;
+    struct ps_stage_result file;
+    ps_stage_result_begin(&file);
+    ps_evaluation_write(evaluation, outcome, &file.writer);
+    return ps_stage_result_end(&file, context, error);
 }
 
 static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {

@@ -94,29 +94,23 @@ static enum ps_status write_result(const struct ps_stage_context *context,
                                    const struct ps_grading_counts *counts,
                                    const int64_t verdicts[PS_VERDICT_COUNT],
                                    struct ps_error *error) {
-    struct ps_buffer text;
-    struct ps_json_writer writer;
+    struct ps_stage_result file;
     int64_t traces = 0;
-    ps_buffer_init(&text, 1 << 20);
-    ps_json_writer_begin(&writer, &text);
-    ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "grader");
-    ps_json_write_string(&writer, ps_grade_version());
-    ps_json_write_key(&writer, "verdicts");
-    ps_json_write_begin_object(&writer);
+    ps_stage_result_begin(&file);
+    ps_json_write_key(&file.writer, "grader");
+    ps_json_write_string(&file.writer, ps_grade_version());
+    ps_json_write_key(&file.writer, "verdicts");
+    ps_json_write_begin_object(&file.writer);
     for (int i = 0; i < PS_VERDICT_COUNT; i++) {
-        ps_json_write_key(&writer, ps_verdict_name((enum ps_verdict)i));
-        ps_json_write_integer(&writer, verdicts[i]);
+        ps_json_write_key(&file.writer, ps_verdict_name((enum ps_verdict)i));
+        ps_json_write_integer(&file.writer, verdicts[i]);
         traces += verdicts[i];
     }
-    ps_json_write_end_object(&writer);
-    ps_json_write_key(&writer, "traces");
-    ps_json_write_integer(&writer, traces);
-    ps_grading_write(counts, &writer);
-    ps_json_write_end_object(&writer);
-    enum ps_status status = ps_json_writer_end(&writer, error);
-    if (status == PS_OK) status = ps_stage_write_result(context, &text, error);
-    ps_buffer_release(&text);
+    ps_json_write_end_object(&file.writer);
+    ps_json_write_key(&file.writer, "traces");
+    ps_json_write_integer(&file.writer, traces);
+    ps_grading_write(counts, &file.writer);
+    enum ps_status status = ps_stage_result_end(&file, context, error);
     if (status == PS_OK) {
         ps_progress_end(context->progress);
         ps_log_note("grade: %lld of %lld traces are correct",

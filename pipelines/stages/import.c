@@ -126,27 +126,20 @@ static enum ps_status import_datasets(struct import *import, struct ps_error *er
 
 static enum ps_status finish(struct import *import, struct ps_error *error) {
     const struct ps_stage_context *context = import->context;
-    struct ps_buffer text;
-    struct ps_json_writer writer;
+    struct ps_stage_result file;
     PS_TRY(ps_store_put_selection(import->store, context->stage->fingerprint, "{}", import->traces,
                                   import->count, error));
     PS_TRY(ps_store_flush(import->store, error));
-    ps_buffer_init(&text, 1 << 16);
-    ps_json_writer_begin(&writer, &text);
-    ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "prompts");
-    ps_json_write_integer(&writer, import->prompts);
-    ps_json_write_key(&writer, "traces");
-    ps_json_write_integer(&writer, (int64_t)import->count);
-    ps_json_write_key(&writer, "added");
-    ps_json_write_integer(&writer, import->added);
-    ps_json_write_key(&writer, "without_target");
-    ps_json_write_integer(&writer, import->without);
-    ps_json_write_end_object(&writer);
-    enum ps_status status = ps_json_writer_end(&writer, error);
-    if (status == PS_OK) status = ps_stage_write_result(context, &text, error);
-    ps_buffer_release(&text);
-    return status;
+    ps_stage_result_begin(&file);
+    ps_json_write_key(&file.writer, "prompts");
+    ps_json_write_integer(&file.writer, import->prompts);
+    ps_json_write_key(&file.writer, "traces");
+    ps_json_write_integer(&file.writer, (int64_t)import->count);
+    ps_json_write_key(&file.writer, "added");
+    ps_json_write_integer(&file.writer, import->added);
+    ps_json_write_key(&file.writer, "without_target");
+    ps_json_write_integer(&file.writer, import->without);
+    return ps_stage_result_end(&file, context, error);
 }
 
 static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {

@@ -211,37 +211,32 @@ static enum ps_status keep_selection(struct sample_run *run, struct ps_error *er
     return ps_store_flush(run->store, error);
 }
 
-static enum ps_status sample_all(struct sample_run *run, struct ps_buffer *result,
-                                 struct ps_error *error) {
+static enum ps_status sample_all(struct sample_run *run, struct ps_error *error) {
     const struct sample_settings *settings = run->context->settings;
-    struct ps_json_writer writer;
-    run->writer = &writer;
-    ps_json_writer_begin(&writer, result);
-    ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "models");
-    ps_json_write_begin_array(&writer);
+    ps_json_write_key(run->writer, "models");
+    ps_json_write_begin_array(run->writer);
     for (size_t i = 0; i < settings->models.count; i++)
         PS_TRY(sample_model(run, settings->models.items[i], error));
-    ps_json_write_end_array(&writer);
-    ps_sampling_write_report(&writer, &run->report, &run->sum);
-    ps_json_write_end_object(&writer);
-    PS_TRY(ps_json_writer_end(&writer, error));
+    ps_json_write_end_array(run->writer);
+    ps_sampling_write_report(run->writer, &run->report, &run->sum);
     PS_FAIL_IF(run->count == 0, error, PS_ARGUMENT,
                "no reply could be sampled: all %lld prompts fail; see the reasons with 'potstill "
                "traces stats'",
                (long long)run->report.prompts);
-    PS_TRY(keep_selection(run, error));
-    return ps_stage_write_result(run->context, result, error);
+    return keep_selection(run, error);
 }
 
 static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {
-    struct sample_run run = {.context = context};
-    struct ps_buffer result;
+    struct ps_stage_result file;
+    struct sample_run run = {.context = context, .writer = &file.writer};
     PS_TRY(ps_store_open(&run.store, context->pipeline->values.store, PS_STORE_CREATE, error));
     if (ps_store_warning(run.store)) ps_log_warning("%s", ps_store_warning(run.store));
-    ps_buffer_init(&result, 16 << 20);
-    enum ps_status status = sample_all(&run, &result, error);
-    ps_buffer_release(&result);
+    ps_stage_result_begin(&file);
+    enum ps_status status = sample_all(&run, error);
+    if (status == PS_OK)
+        status = ps_stage_result_end(&file, context, error);
+    else
+        ps_buffer_release(&file.text);
     ps_free(run.traces);
     ps_store_close(run.store);
     return status;

@@ -92,21 +92,14 @@ static enum ps_status keep(const struct ps_stage_context *context, struct ps_sto
 static enum ps_status write_result(const struct ps_stage_context *context,
                                    const struct ps_selection *selection, const char *state,
                                    struct ps_error *error) {
-    struct ps_buffer text;
-    struct ps_json_writer writer;
-    ps_buffer_init(&text, 1 << 20);
-    ps_json_writer_begin(&writer, &text);
-    ps_json_write_begin_object(&writer);
-    ps_selection_write(selection, &writer);
-    ps_json_write_key(&writer, "selection");
-    ps_json_write_string(&writer, context->stage->fingerprint);
-    ps_json_write_key(&writer, "state");
-    ps_json_write_string(&writer, state);
-    ps_json_write_end_object(&writer);
-    enum ps_status status = ps_json_writer_end(&writer, error);
-    if (status == PS_OK) status = ps_stage_write_result(context, &text, error);
-    ps_buffer_release(&text);
-    return status;
+    struct ps_stage_result file;
+    ps_stage_result_begin(&file);
+    ps_selection_write(selection, &file.writer);
+    ps_json_write_key(&file.writer, "selection");
+    ps_json_write_string(&file.writer, context->stage->fingerprint);
+    ps_json_write_key(&file.writer, "state");
+    ps_json_write_string(&file.writer, state);
+    return ps_stage_result_end(&file, context, error);
 }
 
 static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {

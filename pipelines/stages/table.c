@@ -4,14 +4,8 @@
 
 /* In the order of docs/pipeline-reference.md. */
 const struct ps_stage_kind *const ps_stage_kinds[] = {
-    &ps_stage_sample,
-    &ps_stage_import,
-    &ps_stage_grade,
-    &ps_stage_select,
-    &ps_stage_train,
-    &ps_stage_evaluate,
-    &ps_stage_report,
-    NULL,
+    &ps_stage_sample, &ps_stage_import,   &ps_stage_grade,  &ps_stage_select,
+    &ps_stage_train,  &ps_stage_evaluate, &ps_stage_report, NULL,
 };
 
 const struct ps_stage_kind *ps_stage_kind_find(const char *name) {

@@ -95,17 +95,10 @@ static bool inputs_are_done(const struct ps_stage *stage) {
 
 static enum ps_status write_result(const struct ps_training *train,
                                    const struct ps_train_result *result, struct ps_error *error) {
-    struct ps_buffer text;
-    struct ps_json_writer writer;
-    ps_buffer_init(&text, 1 << 16);
-    ps_json_writer_begin(&writer, &text);
-    ps_json_write_begin_object(&writer);
-    ps_training_write_result(train, result, &writer);
-    ps_json_write_end_object(&writer);
-    enum ps_status status = ps_json_writer_end(&writer, error);
-    if (status == PS_OK) status = ps_stage_write_result(train->context, &text, error);
-    ps_buffer_release(&text);
-    return status;
+    struct ps_stage_result file;
+    ps_stage_result_begin(&file);
+    ps_training_write_result(train, result, &file.writer);
+    return ps_stage_result_end(&file, train->context, error);
 }
 
 static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {
