@@ -84,6 +84,17 @@ struct ps_train_result {
 enum ps_status ps_train(const struct ps_train_job *job, struct ps_train_result *result,
                         struct ps_error *error);
 
+/* Steps alone, for whoever takes the time: each is on all examples of the job at the peak learning
+ * rate. Nothing is written; the order, the schedule, validation and callbacks play no part. The job
+ * must outlive the trial; on failure *trial is NULL. */
+struct ps_train_trial;
+enum ps_status ps_train_trial_open(const struct ps_train_job *job, struct ps_train_trial **trial,
+                                   struct ps_error *error);
+/* Fills step, loss, gradient_norm, learning_rate, tokens and target_tokens. */
+enum ps_status ps_train_trial_step(struct ps_train_trial *trial, struct ps_train_progress *progress,
+                                   struct ps_error *error);
+void ps_train_trial_close(struct ps_train_trial *trial); /* NULL is fine */
+
 /* Bytes of memory that a job takes, and of disk that it leaves behind: two checkpoints, and three
  * while one is written; `models` model folders. */
 int64_t ps_train_memory(const struct ps_model_config *config,

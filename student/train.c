@@ -290,3 +290,50 @@ enum ps_status ps_train(const struct ps_train_job *job, struct ps_train_result *
     ps_free(loop.order);
     return status;
 }
+
+/* ---- steps alone ---- */
+
+struct ps_train_trial {
+    struct trainer trainer;
+    uint32_t *all;
+    int64_t step;
+};
+
+enum ps_status ps_train_trial_open(const struct ps_train_job *job, struct ps_train_trial **trial,
+                                   struct ps_error *error) {
+    *trial = NULL;
+    PS_FAIL_IF(job->example_count == 0, error, PS_ARGUMENT, "there is nothing to train on");
+    PS_TRY(check_examples(job, job->examples, job->example_count, error));
+    struct ps_train_trial *made = ps_calloc(1, sizeof *made);
+    PS_FAIL_IF_NULL(made, error);
+    enum ps_status status;
+    PS_TRY_DONE(trainer_open(&made->trainer, job, error));
+    made->all = ps_malloc(job->example_count * sizeof *made->all);
+    PS_FAIL_DONE_IF_NULL(made->all, error);
+    for (uint32_t i = 0; i < job->example_count; i++) made->all[i] = i;
+    ps_model_update(made->trainer.model, made->trainer.stream, made->trainer.master);
+    PS_TRY_DONE(job->compute->memory.synchronize(made->trainer.stream, error));
+    *trial = made;
+    return PS_OK;
+done:
+    ps_train_trial_close(made);
+    return status;
+}
+
+enum ps_status ps_train_trial_step(struct ps_train_trial *trial, struct ps_train_progress *progress,
+                                   struct ps_error *error) {
+    const struct ps_train_job *job = trial->trainer.job;
+    *progress = (struct ps_train_progress){.step = trial->step + 1,
+                                           .learning_rate = job->options.learning_rate};
+    PS_TRY(trainer_step(&trial->trainer, trial->all, job->example_count, progress->step,
+                        progress->learning_rate, progress, error));
+    trial->step++;
+    return PS_OK;
+}
+
+void ps_train_trial_close(struct ps_train_trial *trial) {
+    if (!trial) return;
+    trainer_close(&trial->trainer);
+    ps_free(trial->all);
+    ps_free(trial);
+}

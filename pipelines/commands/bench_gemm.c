@@ -4,14 +4,15 @@
  * in turn, round after round, and the best of each counts: machines swing from second to second,
  * and only figures of one run compare. Shapes with few rows read their weights from memory as a
  * decode step does: they go round copies that no cache holds. */
+#include "pipelines/commands/bench.h"
 #include "pipelines/commands/commands_internal.h"
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "compute/cpu/cpu.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 struct bench_settings {
     int64_t threads;
@@ -21,10 +22,6 @@ struct bench_settings {
 
 static const char *const types[] = {"bf16", "f32", NULL};
 
-/* On a machine that others use as well, the processor's time of one thread says what the wall clock
- * hides; with several threads it counts their waiting for each other, too. */
-static const char *const clocks[] = {"wall", "cpu", NULL};
-
 #define AT(member) offsetof(struct bench_settings, member)
 static const struct ps_setting items[] = {
     {"threads", PS_SETTING_INTEGER, AT(threads), .fallback = "0", .minimum = 0, .maximum = 1024,
@@ -33,9 +30,8 @@ static const struct ps_setting items[] = {
      .help = "how long to measure"},
     {"type", PS_SETTING_ENUM, AT(type), .fallback = "bf16", .names = types,
      .help = "type of activations and weights"},
-    {"clock", PS_SETTING_ENUM, AT(clock), .fallback = "wall", .names = clocks,
-     .help = "the wall clock, or the processor's time of each thread (for --threads 1 on a busy "
-             "machine)"},
+    {"clock", PS_SETTING_ENUM, AT(clock), .fallback = "wall", .names = ps_bench_clocks,
+     .help = ps_bench_clock_help},
 };
 static const struct ps_settings_table table =
     PS_SETTINGS_TABLE("bench gemm", "For potstill bench gemm.", items, struct bench_settings);
@@ -78,7 +74,8 @@ struct subject {
 struct bench {
     struct ps_compute *compute;
     struct ps_stream *stream;
-    bool bf16, cpu_clock;
+    bool bf16;
+    enum ps_bench_clock clock;
     char *values, *x, *y; /* the largest of each */
     float *dw;
     struct subject subjects[SHAPES];
@@ -86,17 +83,8 @@ struct bench {
     int rounds;
 };
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static double clock_of(const struct bench *bench) {
-    struct timespec time;
-    if (!bench->cpu_clock) return now();
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return ((double)time.tv_sec + 1e-9 * (double)time.tv_nsec) / bench->compute->threads;
+    return ps_bench_seconds(bench->clock, bench->compute);
 }
 
 static size_t element(const struct bench *bench) {
@@ -198,12 +186,10 @@ static void measure(struct bench *bench, int i) {
 }
 
 static void one_round(struct bench *bench) {
+    double peak = ps_bench_peak(bench->clock, bench->compute, bench->bf16, 1);
     double start = clock_of(bench);
-    double peak = ps_cpu_multiply_add(bench->compute, bench->bf16) / 1e9;
-    double middle = clock_of(bench);
     double bandwidth = ps_cpu_read_memory(bench->compute, bench->values, READ_BYTES) / 1e9;
-    bandwidth /= clock_of(bench) - middle;
-    peak /= middle - start;
+    bandwidth /= clock_of(bench) - start;
     if (peak > bench->peak) bench->peak = peak;
     if (bandwidth > bench->bandwidth) bench->bandwidth = bandwidth;
     for (int i = 0; i < SHAPES; i++) {
@@ -227,7 +213,8 @@ static double bytes_rate(const struct bench *bench, int i) {
 
 static void print_text(const struct bench *bench) {
     printf("kernels %s, %d threads, %s, %s clock, best of %d rounds\n", bench->compute->kernels,
-           bench->compute->threads, types[!bench->bf16], clocks[bench->cpu_clock], bench->rounds);
+           bench->compute->threads, types[!bench->bf16], ps_bench_clocks[bench->clock],
+           bench->rounds);
     printf("peak %.0f GFLOP/s, memory %.1f GB/s\n\n", bench->peak, bench->bandwidth);
     printf("%-10s %-16s %6s %8s %7s %10s %9s %6s %7s %6s\n", "shape", "operation", "rows",
            "outputs", "inputs", "time (us)", "GFLOP/s", "peak", "GB/s", "memory");
@@ -244,44 +231,34 @@ static void print_text(const struct bench *bench) {
     }
 }
 
-static void number(struct ps_json_writer *json, const char *key, double value) {
-    ps_json_write_key(json, key);
-    ps_json_write_number(json, value);
-}
-
-static void string(struct ps_json_writer *json, const char *key, const char *value) {
-    ps_json_write_key(json, key);
-    ps_json_write_string(json, value);
-}
-
 static enum ps_status print_json(const struct bench *bench, struct ps_error *error) {
     struct ps_buffer buffer;
     struct ps_json_writer json;
     ps_buffer_init(&buffer, SIZE_MAX / 2);
     ps_json_writer_begin(&json, &buffer);
     ps_json_write_begin_object(&json);
-    string(&json, "kernels", bench->compute->kernels);
-    number(&json, "threads", bench->compute->threads);
-    string(&json, "type", types[!bench->bf16]);
-    string(&json, "clock", clocks[bench->cpu_clock]);
-    number(&json, "rounds", bench->rounds);
-    number(&json, "peak_gflops", bench->peak);
-    number(&json, "memory_gbs", bench->bandwidth);
+    ps_bench_string(&json, "kernels", bench->compute->kernels);
+    ps_bench_number(&json, "threads", bench->compute->threads);
+    ps_bench_string(&json, "type", types[!bench->bf16]);
+    ps_bench_string(&json, "clock", ps_bench_clocks[bench->clock]);
+    ps_bench_number(&json, "rounds", bench->rounds);
+    ps_bench_number(&json, "peak_gflops", bench->peak);
+    ps_bench_number(&json, "memory_gbs", bench->bandwidth);
     ps_json_write_key(&json, "shapes");
     ps_json_write_begin_array(&json);
     for (int i = 0; i < SHAPES; i++) {
         ps_json_write_begin_object(&json);
-        string(&json, "name", shapes[i].name);
-        string(&json, "operation", kind_names[shapes[i].kind]);
-        number(&json, "rows", (double)shapes[i].rows);
-        number(&json, "outputs", (double)shapes[i].outputs);
-        number(&json, "inputs", (double)shapes[i].inputs);
-        number(&json, "seconds", bench->subjects[i].best);
-        number(&json, "gflops", rate(bench, i));
-        number(&json, "of_peak", rate(bench, i) / bench->peak);
+        ps_bench_string(&json, "name", shapes[i].name);
+        ps_bench_string(&json, "operation", kind_names[shapes[i].kind]);
+        ps_bench_number(&json, "rows", (double)shapes[i].rows);
+        ps_bench_number(&json, "outputs", (double)shapes[i].outputs);
+        ps_bench_number(&json, "inputs", (double)shapes[i].inputs);
+        ps_bench_number(&json, "seconds", bench->subjects[i].best);
+        ps_bench_number(&json, "gflops", rate(bench, i));
+        ps_bench_number(&json, "of_peak", rate(bench, i) / bench->peak);
         if (shapes[i].kind == DECODE) {
-            number(&json, "gbs", bytes_rate(bench, i));
-            number(&json, "of_memory", bytes_rate(bench, i) / bench->bandwidth);
+            ps_bench_number(&json, "gbs", bytes_rate(bench, i));
+            ps_bench_number(&json, "of_memory", bytes_rate(bench, i) / bench->bandwidth);
         }
         ps_json_write_end_object(&json);
     }
@@ -299,10 +276,10 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     struct bench *bench = ps_calloc(1, sizeof *bench);
     PS_FAIL_IF_NULL(bench, error);
     bench->bf16 = settings->type == 0;
-    bench->cpu_clock = settings->clock == 1;
+    bench->clock = (enum ps_bench_clock)settings->clock;
     PS_TRY_DONE(open_bench(bench, settings, error));
-    double end = now() + settings->seconds;
-    while (bench->rounds < LEAST_ROUNDS || now() < end) one_round(bench);
+    double end = ps_seconds() + settings->seconds;
+    while (bench->rounds < LEAST_ROUNDS || ps_seconds() < end) one_round(bench);
     if (call->json)
         PS_TRY_DONE(print_json(bench, error));
     else

@@ -4,6 +4,7 @@
  * sequences, each once; with few sequences that, not arithmetic, is its limit. So the bytes a step
  * must read over its time, against the bandwidth measured in the same run, in turn with the steps,
  * say how good it is. The best step of each batch size counts: machines swing. */
+#include "pipelines/commands/bench.h"
 #include "pipelines/commands/commands_internal.h"
 
 #include "base/file.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { READ_BYTES = 256 << 20, STEPS = 6, MOST_BATCHES = 16 };
 
@@ -29,7 +29,6 @@ struct bench_flags {
     int precision, clock;
 };
 #define AT(member) offsetof(struct bench_flags, member)
-static const char *const clocks[] = {"wall", "cpu", NULL};
 static const struct ps_setting items[] = {
     {"batches", PS_SETTING_STRINGS, AT(batches), "[1, 2, 4, 8, 16, 32]",
      .help = "numbers of sequences that decode at one time"},
@@ -41,9 +40,8 @@ static const struct ps_setting items[] = {
      .help = "what is computed in; auto is f32 for weights in F32, else bf16"},
     {"threads", PS_SETTING_INTEGER, AT(threads), "0", .minimum = 0, .maximum = 4096,
      .help = "0: one for each core"},
-    {"clock", PS_SETTING_ENUM, AT(clock), "wall", .names = clocks,
-     .help = "the wall clock, or the processor's time of each thread (for --threads 1 on a busy "
-             "machine)"},
+    {"clock", PS_SETTING_ENUM, AT(clock), "wall", .names = ps_bench_clocks,
+     .help = ps_bench_clock_help},
 };
 static const struct ps_settings_table table =
     PS_SETTINGS_TABLE("bench sample", "For potstill bench sample.", items, struct bench_flags);
@@ -179,10 +177,7 @@ static enum ps_status ignore(void *context, const struct ps_generate_reply *repl
 }
 
 static double clock_of(const struct bench *bench) {
-    struct timespec time;
-    if (!bench->flags->clock) return ps_seconds();
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return ((double)time.tv_sec + 1e-9 * (double)time.tv_nsec) / bench->compute->threads;
+    return ps_bench_seconds((enum ps_bench_clock)bench->flags->clock, bench->compute);
 }
 
 static void read_memory(struct bench *bench) {
@@ -236,7 +231,7 @@ static void print_text(const struct bench *bench) {
     printf(
         "kernels %s, %d threads, %s, context %lld, %s clock, best of %d rounds\nmemory %.1f GB/s\n\n",
         bench->compute->kernels, bench->compute->threads, bench->f32 ? "f32" : "bf16",
-        (long long)bench->flags->context, clocks[bench->flags->clock], bench->rounds,
+        (long long)bench->flags->context, ps_bench_clocks[bench->flags->clock], bench->rounds,
         bench->bandwidth * 1e-9);
     printf("%9s %10s %10s %9s %7s %7s\n", "sequences", "step (ms)", "tokens/s", "MB read", "GB/s",
            "memory");
@@ -248,33 +243,27 @@ static void print_text(const struct bench *bench) {
     }
 }
 
-static void number(struct ps_json_writer *json, const char *key, double value) {
-    ps_json_write_key(json, key);
-    ps_json_write_number(json, value);
-}
-
 static enum ps_status print_json(const struct bench *bench, struct ps_error *error) {
     struct ps_buffer text;
     struct ps_json_writer json;
     ps_buffer_init(&text, 1 << 20);
     ps_json_writer_begin(&json, &text);
     ps_json_write_begin_object(&json);
-    ps_json_write_key(&json, "kernels");
-    ps_json_write_string(&json, bench->compute->kernels);
-    number(&json, "threads", bench->compute->threads);
-    number(&json, "context", (double)bench->flags->context);
-    number(&json, "rounds", bench->rounds);
-    number(&json, "memory_gbs", bench->bandwidth * 1e-9);
+    ps_bench_string(&json, "kernels", bench->compute->kernels);
+    ps_bench_number(&json, "threads", bench->compute->threads);
+    ps_bench_number(&json, "context", (double)bench->flags->context);
+    ps_bench_number(&json, "rounds", bench->rounds);
+    ps_bench_number(&json, "memory_gbs", bench->bandwidth * 1e-9);
     ps_json_write_key(&json, "batches");
     ps_json_write_begin_array(&json);
     for (size_t i = 0; i < bench->count; i++) {
         double bytes = step_bytes(bench, bench->sizes[i]), seconds = bench->best[i];
         ps_json_write_begin_object(&json);
-        number(&json, "sequences", (double)bench->sizes[i]);
-        number(&json, "seconds", seconds);
-        number(&json, "tokens_per_second", (double)bench->sizes[i] / seconds);
-        number(&json, "bytes", bytes);
-        number(&json, "of_memory", bytes / seconds / bench->bandwidth);
+        ps_bench_number(&json, "sequences", (double)bench->sizes[i]);
+        ps_bench_number(&json, "seconds", seconds);
+        ps_bench_number(&json, "tokens_per_second", (double)bench->sizes[i] / seconds);
+        ps_bench_number(&json, "bytes", bytes);
+        ps_bench_number(&json, "of_memory", bytes / seconds / bench->bandwidth);
         ps_json_write_end_object(&json);
     }
     ps_json_write_end_array(&json);

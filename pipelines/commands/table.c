@@ -33,6 +33,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_doctor,
     &ps_command_bench_gemm,
     &ps_command_bench_sample,
+    &ps_command_bench_train,
     &ps_command_docs,
     NULL,
 };
@@ -42,7 +43,6 @@ const struct ps_command *const ps_commands[] = {
 const char *const ps_commands_not_built[] = {
     /* clang-format off */
     "bench store",
-    "bench train",
     "fetch",
     "model convert",
     "text render",

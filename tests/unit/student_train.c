@@ -438,6 +438,42 @@ static void packing_does_not_matter(void **state) {
     }
 }
 
+/* A trial's steps are those of a run: the first has the loss of the starting weights, and the
+ * weights move. It needs no folder. */
+static void a_trial_takes_steps(void **state) {
+    (void)state;
+    struct ps_compute *compute;
+    struct ps_train_trial *trial;
+    struct ps_train_progress first, later;
+    double expected;
+    uint64_t parameters;
+    free(step_gradient("qwen3", ROW, &expected, &parameters));
+    assert_ok(ps_compute_open("reference", 1, &compute, &error));
+    struct ps_model_files *files = open_model("qwen3");
+    struct ps_train_job job = {.compute = compute,
+                               .config = ps_model_files_config(files),
+                               .files = files,
+                               .examples = examples,
+                               .options = options_of(&standard)};
+    assert_fails(ps_train_trial_open(&job, &trial, &error), PS_ARGUMENT, "nothing to train on");
+    assert_null(trial);
+    job.example_count = EXAMPLES;
+    ids[3][2] = VOCABULARY;
+    assert_fails(ps_train_trial_open(&job, &trial, &error), PS_ARGUMENT, "token id 67");
+    ids[3][2] = 0;
+    assert_ok(ps_train_trial_open(&job, &trial, &error));
+    assert_ok(ps_train_trial_step(trial, &first, &error));
+    assert_ok(ps_train_trial_step(trial, &later, &error));
+    ps_train_trial_close(trial);
+    assert_int_equal(first.step, 1);
+    assert_int_equal(later.step, 2);
+    assert_true(first.tokens > first.target_tokens && first.target_tokens > 0);
+    assert_true(first.loss == expected);
+    assert_true(later.loss < first.loss);
+    ps_model_files_close(files);
+    ps_compute_close(compute);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_matter),
@@ -450,6 +486,7 @@ int main(void) {
         cmocka_unit_test(numbers_that_are_none_are_told),
         cmocka_unit_test(allocations_fail),
         cmocka_unit_test(packing_does_not_matter),
+        cmocka_unit_test(a_trial_takes_steps),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
