@@ -67,7 +67,8 @@ PS_MATH_FUNCTION PS_MATH_REAL PS_MATH_NAME(exp)(PS_MATH_REAL x) {
 
 /* log of 0 (and of denormals) is -infinity, of a negative number NaN. */
 PS_MATH_FUNCTION PS_MATH_REAL PS_MATH_NAME(log)(PS_MATH_REAL x) {
-    PS_MATH_INT offset = PS_MATH_NAME(bits)(x) - 0x3F3504F3; /* the bits of sqrt(1/2) */
+    /* 0x3F3504F3 are the bits of sqrt(1/2); without a sign nothing overflows */
+    PS_MATH_INT offset = (PS_MATH_NAME(bits)(x) & 0x7FFFFFFF) - 0x3F3504F3;
     PS_MATH_INT e = offset >> 23;
     PS_MATH_REAL f = PS_MATH_NAME(from_bits)((offset & 0x7FFFFF) + 0x3F3504F3) - 1.0f;
     PS_MATH_REAL real_e = PS_MATH_NAME(from_bits)(e + PS_MATH_ROUNDER_BITS) - PS_MATH_ROUNDER;
