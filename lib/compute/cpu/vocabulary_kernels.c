@@ -85,7 +85,7 @@ static bool teach(const struct ps_loss *loss, int64_t t, float *log_q, float *q)
 /* The divergence; p_T - q is added to the gradient. `softened` holds logits / temperature. */
 static float diverge(const struct ps_loss *loss, int64_t t, int64_t n, float *softened, float max,
                      float log_of_sum, float *log_q, const float *q, float *gradient) {
-    const int32_t *ids = loss->teacher_ids + t * loss->k;
+    const int32_t *ids = loss->k > 0 ? loss->teacher_ids + t * loss->k : NULL;
     ps_v16 products = {0};
     for (int64_t j = 0; j < loss->k; j++)
         log_q[j] = q[j] > 0 ? log_q[j] - ((softened[ids[j]] - max) - log_of_sum) : 0;

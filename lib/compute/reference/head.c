@@ -28,7 +28,7 @@ static void teacher(const struct ps_loss *loss, int64_t t, float *log_q, float *
 static float row_loss(const struct ps_loss *loss, int64_t t, float *logits, int64_t n,
                       float *softened, float *log_q, float *q) {
     const int32_t target = loss->targets[t];
-    const int32_t *ids = loss->teacher_ids + t * loss->k;
+    const int32_t *ids = loss->k > 0 ? loss->teacher_ids + t * loss->k : NULL;
     float value = 0, max = ps_row_max(logits, n);
     assert(target >= 0 && target < n);
 
