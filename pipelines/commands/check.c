@@ -8,8 +8,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     struct ps_pipeline pipeline;
     PS_TRY(ps_load_pipeline(call, &pipeline, error));
     enum ps_status status = ps_pipeline_fingerprint(&pipeline, error); /* names what has run */
-    if (status == PS_OK)
-        status = ps_pipeline_check(&pipeline, call->json ? NULL : stdout, error);
+    if (status == PS_OK) status = ps_pipeline_check(&pipeline, call->json ? NULL : stdout, error);
     if (status == PS_OK && call->json)
         printf("{\"ok\":true,\"stages\":%zu}\n", pipeline.stage_count);
     else if (status == PS_OK)

@@ -2,7 +2,8 @@
 
 #include "pipelines/commands/commands_internal.h"
 
-/* In the order of --help. */
+/* In the order of --help; one a line. */
+// clang-format off
 const struct ps_command *const ps_commands[] = {
     &ps_command_new,
     &ps_command_check,
@@ -37,6 +38,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_docs,
     NULL,
 };
+// clang-format on
 
 /* A name leaves this list in the commit that adds its command. Two words stand for a subcommand,
  * one word for a command and everything behind it. */
