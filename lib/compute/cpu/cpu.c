@@ -156,6 +156,8 @@ static size_t larger_size(size_t a, size_t b) {
 static size_t thread_bytes(const struct ps_cpu_kernels *kernels,
                            const struct ps_compute_limits *limits) {
     int64_t widest = larger(larger(limits->columns, limits->experts), PS_CPU_GRADIENT_ROWS);
+    /* The gradient of the head's input is a product over the vocabulary. */
+    if (limits->training) widest = larger(widest, limits->vocabulary);
     size_t bytes =
         larger_size(ps_cpu_product_scratch(kernels, widest), ps_cpu_attention_scratch(limits));
     bytes = larger_size(bytes, ps_cpu_sampling_scratch(limits->vocabulary));
