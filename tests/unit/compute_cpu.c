@@ -2,6 +2,7 @@
  * that this processor has and with 1, 2 and 3 threads. */
 #include "compute_compare_operations.h"
 
+#include "base/random.h"
 #include "compute/cpu/cpu_internal.h"
 
 static const char *const families[] = {"avx512bf16", "avx512", "avx2", "plain"};
@@ -111,8 +112,53 @@ static void unknown_families_are_refused(void **state) {
     ps_compute_close(compute);
 }
 
+/* The gradient of the head's input is a product over the vocabulary, by far the longest there is:
+ * scratch must be made for it. */
+static void long_vocabulary(void **state) {
+    enum { ROWS = 60, COLUMNS = 16, VOCABULARY = 40000 };
+    (void)state;
+    static float weights[VOCABULARY * COLUMNS], x[ROWS * COLUMNS], dx[2][ROWS * COLUMNS];
+    static float losses[ROWS], dw[VOCABULARY * COLUMNS];
+    static int32_t targets[ROWS];
+    struct ps_error error;
+    const char *const names[] = {"reference", "cpu"};
+    for (int i = 0; i < VOCABULARY * COLUMNS; i++) weights[i] = ps_random_normal(1, (uint64_t)i);
+    for (int i = 0; i < ROWS * COLUMNS; i++) x[i] = ps_random_normal(2, (uint64_t)i);
+    for (int i = 0; i < ROWS; i++) targets[i] = i * 601;
+    for (int b = 0; b < 2; b++) {
+        struct ps_compute *compute;
+        struct ps_stream *stream;
+        struct ps_weight *head;
+        struct ps_compute_limits limits = {.rows = ROWS,
+                                           .columns = COLUMNS,
+                                           .head_rows = ROWS,
+                                           .vocabulary = VOCABULARY,
+                                           .heads = 1,
+                                           .key_value_heads = 1,
+                                           .head_size = 16,
+                                           .positions = ROWS,
+                                           .training = true};
+        struct ps_weight_description description = {VOCABULARY, COLUMNS, PS_WEIGHT_F32,
+                                                    PS_USE_FORWARD | PS_USE_INPUT_GRADIENT};
+        struct ps_loss loss = {
+            .cross_entropy = 1, .temperature = 1, .scale = 1.0f / ROWS, .targets = targets};
+        assert_ok(ps_compute_open(names[b], 2, &compute, &error));
+        assert_ok(compute->memory.stream_create(compute, &limits, &stream, &error));
+        assert_ok(compute->linear.create(compute, &description, &head, &error));
+        compute->linear.update(stream, head, weights);
+        compute->head.loss(stream, head, ps_matrix(x, PS_DTYPE_F32, ROWS, COLUMNS), &loss, losses,
+                           ps_matrix(dx[b], PS_DTYPE_F32, ROWS, COLUMNS), dw);
+        assert_ok(compute->memory.synchronize(stream, &error));
+        compute->linear.release(head);
+        compute->memory.stream_release(stream);
+        ps_compute_close(compute);
+    }
+    assert_memory_equal(dx[0], dx[1], sizeof dx[0]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(long_vocabulary),
         cmocka_unit_test(all_operations),
         cmocka_unit_test(loading),
         cmocka_unit_test(unknown_families_are_refused),
