@@ -57,7 +57,7 @@ run=runs/quickstart${limit[1]:+-limit-${limit[1]}}
 
 # ---- one problem, three answers ----
 
-question="Mia has 14 pens. Her aunt gives her 10 more pens. She puts all of them in boxes of 4. How many boxes does she fill?"
+question="Ben has 7 dollars. A month later he has 5 times as much money. At the market he spends 19 dollars. How much money does Ben have now?"
 say "$question"
 answers=$(mktemp -d)
 trap 'rm -rf "$answers"' EXIT
@@ -70,4 +70,4 @@ pr -mtw 120 "$answers"/{teacher,base,student}
 
 say "The traces are in one SQLite file; try:"
 echo "  sqlite3 runs/quickstart/traces.db \"SELECT dataset, verdict, count(*) FROM item JOIN trace USING (prompt) JOIN latest_verdict v ON v.trace = trace.id GROUP BY 1, 2\""
-say "The report: $run/report/report.html"
+say "The report: $run/report.html"
