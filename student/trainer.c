@@ -194,8 +194,9 @@ static enum ps_status accumulate(struct trainer *trainer, const struct ps_packin
             .cross_entropy = 1, .temperature = 1, .scale = 1 / (float)progress->target_tokens};
         /* The balancing loss of a step is the mean of its rows', weighted by their tokens. */
         double balance = job->options.balance * (double)row.rows / (double)progress->tokens;
-        ps_model_forward_packed(trainer->model, trainer->stream, trainer->activations, row.rows,
-                                row.tokens, row.positions, row.sequences, row.starts);
+        PS_TRY(ps_model_forward_packed(trainer->model, trainer->stream, trainer->activations,
+                                       row.rows, row.tokens, row.positions, row.sequences,
+                                       row.starts, error));
         PS_TRY(ps_backward_run(trainer->backward, trainer->stream, trainer->activations, &row,
                                &loss, (float)balance, trainer->losses, trainer->gradient, error));
         PS_TRY(add_losses(trainer, row.targets, &sum, error));
@@ -264,8 +265,9 @@ enum ps_status trainer_validate(struct trainer *trainer, double *loss, struct ps
         struct ps_packed_row row =
             upload_row(trainer, job->validation, packing.members + packing.first[r],
                        packing.first[r + 1] - packing.first[r]);
-        ps_model_forward_packed(trainer->model, trainer->stream, trainer->activations, row.rows,
-                                row.tokens, row.positions, row.sequences, row.starts);
+        PS_TRY_DONE(ps_model_forward_packed(trainer->model, trainer->stream, trainer->activations,
+                                            row.rows, row.tokens, row.positions, row.sequences,
+                                            row.starts, error));
         ps_backward_losses(trainer->backward, trainer->stream, trainer->activations, &row,
                            trainer->losses);
         PS_TRY_DONE(add_losses(trainer, row.targets, &sum, error));

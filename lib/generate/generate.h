@@ -89,7 +89,9 @@ typedef enum ps_status ps_generate_sink(void *context, const struct ps_generate_
                                         struct ps_error *error);
 
 /* One forward pass; hands over what it finished. Nothing pending: does nothing. After a failure of
- * the sink the other replies of that step stay pending and are handed over by the next one. */
+ * the sink the other replies of that step stay pending and are handed over by the next one.
+ * PS_STOPPED: asked to stop (base/stop.h) in the middle of the pass, which is as if never begun;
+ * ps_generator_visit has everything from before it. */
 enum ps_status ps_generator_step(struct ps_generator *generator, ps_generate_sink *sink,
                                  void *context, struct ps_error *error);
 

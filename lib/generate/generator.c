@@ -306,8 +306,12 @@ enum ps_status ps_generator_step(struct ps_generator *generator, ps_generate_sin
     if (schedule.items == 0) return PS_OK;
     for (int64_t i = 0; i < generator->running_count; i++)
         if (!generator->running[i]->started) generator->running[i]->started = start;
-    PS_TRY(ps_batch_run(generator->batch, generator->stream, generator->items, schedule.items,
-                        &logits, error));
+    enum ps_status status = ps_batch_run(generator->batch, generator->stream, generator->items,
+                                         schedule.items, &logits, error);
+    if (status != PS_OK) {
+        generator_undo(generator, &schedule);
+        return status;
+    }
     if (schedule.sampled > 0)
         PS_TRY(sample(generator, schedule.sampled, logits, error));
     else

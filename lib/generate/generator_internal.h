@@ -62,3 +62,5 @@ struct schedule {
  * sampled. PS_LIMIT when not even one sequence can go on. */
 enum ps_status generator_schedule(struct ps_generator *generator, struct schedule *schedule,
                                   struct ps_error *error);
+/* Takes back what generator_schedule has marked as fed: the step did not run. */
+void generator_undo(struct ps_generator *generator, const struct schedule *schedule);

@@ -132,8 +132,7 @@ static enum ps_status fill(struct ps_generator *generator, struct schedule *sche
     return PS_OK;
 }
 
-/* Takes back what fill has marked as fed. */
-static void undo(struct ps_generator *generator, const struct schedule *schedule) {
+void generator_undo(struct ps_generator *generator, const struct schedule *schedule) {
     for (int64_t i = 0; i < schedule->items; i++)
         for (int64_t r = 0; r < generator->running_count; r++)
             if (generator->items[i].sequence == &generator->running[r]->kv)
@@ -148,7 +147,7 @@ enum ps_status generator_schedule(struct ps_generator *generator, struct schedul
         *schedule = (struct schedule){0};
         PS_TRY(fill(generator, schedule, &complete, error));
         if (complete) return PS_OK;
-        undo(generator, schedule);
+        generator_undo(generator, schedule);
         if (release_idle_prompt(generator)) continue;
         PS_FAIL_IF(generator->running_count <= 1, error, PS_LIMIT,
                    "the KV cache of %lld pages cannot hold one sequence; give it more memory",

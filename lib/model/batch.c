@@ -168,8 +168,13 @@ enum ps_status ps_batch_run(struct ps_batch *batch, struct ps_stream *stream,
     upload(batch, stream, device->pages, host->pages, count * stride);
     struct ps_paged_batch paged = {count, stride, device->first_row, device->first_position,
                                    device->pages};
-    ps_model_forward_paged(batch->model, stream, batch->activations, rows, device->tokens,
-                           device->positions, &paged, ps_kv_cache_layers(batch->cache));
+    enum ps_status status =
+        ps_model_forward_paged(batch->model, stream, batch->activations, rows, device->tokens,
+                               device->positions, &paged, ps_kv_cache_layers(batch->cache), error);
+    if (status != PS_OK) {
+        batch->model->compute->memory.synchronize(stream, NULL);
+        return status;
+    }
     *logits = ps_matrix_rows(batch->logits, 0, logit_rows);
     if (logit_rows > 0)
         ps_model_logits(batch->model, stream, batch->activations, device->chosen,

@@ -30,7 +30,8 @@ struct ps_batch_item {
 /* Enqueues a run. *logits is [sum of item logits, V] float on the device, in the order of the
  * items, good until the next run. The sequences have grown by their counts. PS_LIMIT when pages
  * are missing, PS_ARGUMENT for too many rows, too long a sequence or a token that the model has
- * not got; lengths are as before then. The stream must be synchronized before the next run. */
+ * not got, PS_STOPPED when asked to stop in the middle; lengths are as before then, and the same
+ * run may be tried again. The stream must be synchronized before the next run. */
 enum ps_status ps_batch_run(struct ps_batch *batch, struct ps_stream *stream,
                             const struct ps_batch_item *items, int64_t count,
                             struct ps_matrix *logits, struct ps_error *error);

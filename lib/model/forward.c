@@ -8,6 +8,8 @@
 
 #include "model/forward.h"
 
+#include "base/stop.h"
+
 /* What all steps of a pass need. The attention step is the one thing that differs. */
 struct pass {
     const struct ps_model *model;
@@ -114,7 +116,8 @@ static void mixture(const struct pass *pass, const struct ps_layer_weights *weig
                              top(pass, pass->activations->delta));
 }
 
-static void forward(const struct pass *pass, const int32_t *tokens) {
+static enum ps_status forward(const struct pass *pass, const int32_t *tokens,
+                              struct ps_error *error) {
     const struct ps_model *model = pass->model;
     const struct ps_row_operations *rows = &pass->compute->rows;
     struct ps_activations *activations = pass->activations;
@@ -123,6 +126,7 @@ static void forward(const struct pass *pass, const int32_t *tokens) {
     float epsilon = (float)pass->config->norm_epsilon;
 
     for (int64_t l = 0; l < pass->config->layers; l++) {
+        PS_TRY(ps_stop_check(error));
         struct ps_layer_activations *a = &activations->layers[l];
         const struct ps_layer_weights *weights = &model->layers[l];
         struct ps_matrix input = top(pass, a->input), middle = top(pass, a->middle);
@@ -145,40 +149,42 @@ static void forward(const struct pass *pass, const int32_t *tokens) {
     }
     rows->rms_norm(pass->stream, residual, delta, top(pass, activations->output), model->final_norm,
                    epsilon, 1, top(pass, activations->normed), activations->inverse);
+    return PS_OK;
 }
 
-void ps_model_forward_paged(const struct ps_model *model, struct ps_stream *stream,
-                            struct ps_activations *activations, int64_t rows, const int32_t *tokens,
-                            const int32_t *positions, const struct ps_paged_batch *batch,
-                            void *const *caches) {
-    struct pass pass = {.model = model,
-                        .config = model->config,
-                        .compute = model->compute,
-                        .stream = stream,
-                        .activations = activations,
-                        .rows = rows,
-                        .positions = positions,
-                        .shape = ps_model_attention(model),
-                        .batch = batch,
-                        .caches = caches};
-    forward(&pass, tokens);
+static struct pass begin(const struct ps_model *model, struct ps_stream *stream,
+                         struct ps_activations *activations, int64_t rows,
+                         const int32_t *positions) {
+    return (struct pass){.model = model,
+                         .config = model->config,
+                         .compute = model->compute,
+                         .stream = stream,
+                         .activations = activations,
+                         .rows = rows,
+                         .positions = positions,
+                         .shape = ps_model_attention(model)};
 }
 
-void ps_model_forward_packed(const struct ps_model *model, struct ps_stream *stream,
-                             struct ps_activations *activations, int64_t rows,
-                             const int32_t *tokens, const int32_t *positions, int64_t sequences,
-                             const int32_t *starts) {
-    struct pass pass = {.model = model,
-                        .config = model->config,
-                        .compute = model->compute,
-                        .stream = stream,
-                        .activations = activations,
-                        .rows = rows,
-                        .positions = positions,
-                        .shape = ps_model_attention(model),
-                        .sequences = sequences,
-                        .starts = starts};
-    forward(&pass, tokens);
+enum ps_status ps_model_forward_paged(const struct ps_model *model, struct ps_stream *stream,
+                                      struct ps_activations *activations, int64_t rows,
+                                      const int32_t *tokens, const int32_t *positions,
+                                      const struct ps_paged_batch *batch, void *const *caches,
+                                      struct ps_error *error) {
+    struct pass pass = begin(model, stream, activations, rows, positions);
+    pass.batch = batch;
+    pass.caches = caches;
+    return forward(&pass, tokens, error);
+}
+
+enum ps_status ps_model_forward_packed(const struct ps_model *model, struct ps_stream *stream,
+                                       struct ps_activations *activations, int64_t rows,
+                                       const int32_t *tokens, const int32_t *positions,
+                                       int64_t sequences, const int32_t *starts,
+                                       struct ps_error *error) {
+    struct pass pass = begin(model, stream, activations, rows, positions);
+    pass.sequences = sequences;
+    pass.starts = starts;
+    return forward(&pass, tokens, error);
 }
 
 void ps_model_logits(const struct ps_model *model, struct ps_stream *stream,

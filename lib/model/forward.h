@@ -118,18 +118,23 @@ size_t ps_activations_bytes(const struct ps_model *model, int64_t rows, bool tra
 
 /* ---- the pass ---- */
 
-/* Inference. tokens, positions: int32 [rows]. caches: host array of each layer's pages. Leaves
- * `normed` of all rows. */
-void ps_model_forward_paged(const struct ps_model *model, struct ps_stream *stream,
-                            struct ps_activations *activations, int64_t rows, const int32_t *tokens,
-                            const int32_t *positions, const struct ps_paged_batch *batch,
-                            void *const *caches);
+/* Both enqueue a pass that leaves `normed` of all rows. A pass takes long, so that a wish to stop
+ * (base/stop.h) is looked at before each layer: PS_STOPPED, the one way to fail, leaves nothing
+ * that may be read, and the same pass may be run again. tokens, positions: int32 [rows]. */
+
+/* Inference. caches: host array of each layer's pages. */
+enum ps_status ps_model_forward_paged(const struct ps_model *model, struct ps_stream *stream,
+                                      struct ps_activations *activations, int64_t rows,
+                                      const int32_t *tokens, const int32_t *positions,
+                                      const struct ps_paged_batch *batch, void *const *caches,
+                                      struct ps_error *error);
 
 /* Training: sequences packed one after the other, starts int32 [sequences + 1]. */
-void ps_model_forward_packed(const struct ps_model *model, struct ps_stream *stream,
-                             struct ps_activations *activations, int64_t rows,
-                             const int32_t *tokens, const int32_t *positions, int64_t sequences,
-                             const int32_t *starts);
+enum ps_status ps_model_forward_packed(const struct ps_model *model, struct ps_stream *stream,
+                                       struct ps_activations *activations, int64_t rows,
+                                       const int32_t *tokens, const int32_t *positions,
+                                       int64_t sequences, const int32_t *starts,
+                                       struct ps_error *error);
 
 /* logits [n, V] float of rows chosen[0 .. n-1] (int32) of `normed`; gathered is scratch [n, C] act.
  */

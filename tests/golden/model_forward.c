@@ -152,8 +152,8 @@ static float *run_packed(const struct fixture *fixture) {
     compute->memory.upload(fixture->stream, device, host, sizeof host);
     compute->memory.upload(fixture->stream, starts, fixture->starts,
                            (size_t)(fixture->sequences + 1) * sizeof *starts);
-    ps_model_forward_packed(fixture->model, fixture->stream, activations, ROWS, device,
-                            device + ROWS, fixture->sequences, starts);
+    assert_ok(ps_model_forward_packed(fixture->model, fixture->stream, activations, ROWS, device,
+                                      device + ROWS, fixture->sequences, starts, &error));
     ps_model_logits(
         fixture->model, fixture->stream, activations, device + 2 * ROWS,
         ps_matrix(gathered, fixture->model->act, ROWS, fixture->model->config->hidden_size),

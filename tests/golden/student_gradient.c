@@ -104,8 +104,9 @@ static double compute_gradient(struct fixture *fixture) {
     double sum = 0;
     fixture->compute->memory.zero(trainer->stream, trainer->gradient,
                                   trainer->parameters * sizeof(float));
-    ps_model_forward_packed(trainer->model, trainer->stream, trainer->activations, row->rows,
-                            row->tokens, row->positions, row->sequences, row->starts);
+    assert_ok(ps_model_forward_packed(trainer->model, trainer->stream, trainer->activations,
+                                      row->rows, row->tokens, row->positions, row->sequences,
+                                      row->starts, &error));
     assert_ok(ps_backward_run(trainer->backward, trainer->stream, trainer->activations, row, &loss,
                               (float)fixture->job.options.balance, trainer->losses,
                               trainer->gradient, &error));

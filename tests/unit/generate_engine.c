@@ -1,6 +1,7 @@
 /* The local engine: a reply's bits depend on its request alone. */
 #include "unit.h"
 
+#include "base/stop.h"
 #include "generate/generate.h"
 
 #include <string.h>
@@ -182,6 +183,41 @@ static void interrupted_goes_on(void **state) {
     }
 }
 
+/* Asks to stop after so many layers (each calls swiglu once). */
+static int layers_until_stop;
+static void (*own_swiglu)(struct ps_stream *, struct ps_matrix, struct ps_matrix);
+
+static void swiglu_then_stop(struct ps_stream *stream, struct ps_matrix in, struct ps_matrix out) {
+    own_swiglu(stream, in, out);
+    if (layers_until_stop > 0 && --layers_until_stop == 0) ps_stop_request(true);
+}
+
+/* A pass that is stopped between layers is as if never begun, wherever it is in the run. */
+static void stopped_in_a_pass_goes_on(void **state) {
+    (void)state;
+    static struct reply before[REPLIES], replies[REPLIES];
+    struct ps_compute *compute;
+    struct ps_model_files *files;
+    struct ps_generator *generator;
+    memset(replies, 0, sizeof replies);
+    open_generator(&compute, &files, &generator, 6, 40, 0);
+    own_swiglu = compute->rows.swiglu;
+    compute->rows.swiglu = swiglu_then_stop;
+    submit(generator, replies, NULL);
+    for (int step = 0; ps_generator_pending(generator); step++) {
+        assert_ok(ps_generator_visit(generator, keep, NULL, &error));
+        memcpy(before, replies, sizeof before);
+        layers_until_stop = 1 + step % 2; /* the model has three layers */
+        assert_fails(ps_generator_step(generator, keep, NULL, &error), PS_STOPPED, "stopped");
+        ps_stop_request(false);
+        assert_ok(ps_generator_visit(generator, keep, NULL, &error));
+        assert_memory_equal(before, replies, sizeof before);
+        assert_ok(ps_generator_step(generator, keep, NULL, &error));
+    }
+    close_generator(compute, files, generator);
+    assert_expected(replies);
+}
+
 static void refuses_what_cannot_be(void **state) {
     (void)state;
     struct ps_compute *compute;
@@ -209,7 +245,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_end_as_they_should),  cmocka_unit_test(batch_does_not_matter),
         cmocka_unit_test(short_cache_does_not_matter), cmocka_unit_test(interrupted_goes_on),
-        cmocka_unit_test(refuses_what_cannot_be),
+        cmocka_unit_test(stopped_in_a_pass_goes_on),   cmocka_unit_test(refuses_what_cannot_be),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
