@@ -3,7 +3,7 @@
 #include "text_fixture.h"
 
 #include "base/json.h"
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include <time.h>
 

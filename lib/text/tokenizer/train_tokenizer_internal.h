@@ -1,7 +1,7 @@
 #pragma once
 /* What training a tokenizer and writing it down share. */
 
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 enum { TRAINED_ADDED_TOKENS = 5, TRAINED_SPECIAL_TOKENS = 3 };
 extern const char *const ps_trained_added_tokens[TRAINED_ADDED_TOKENS]; /* special ones first */

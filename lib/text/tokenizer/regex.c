@@ -9,7 +9,7 @@
  *   [a[b]] [a&&b]  nested classes and intersections, which PCRE2 before 10.45 has not
  *
  * What cannot be translated is refused when the file is loaded, by name. */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
 

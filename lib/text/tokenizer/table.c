@@ -1,5 +1,5 @@
 /* Hash tables and the trie of added tokens. */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
 

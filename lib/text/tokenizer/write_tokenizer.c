@@ -1,5 +1,5 @@
 /* The files of a trained tokenizer, in the format that the `tokenizers` library reads. */
-#include "text/train_tokenizer_internal.h"
+#include "text/tokenizer/train_tokenizer_internal.h"
 
 #include "base/file.h"
 

@@ -5,8 +5,7 @@
  * Pair counts are kept up to date: a merge visits all distinct pre-tokens but recounts only those
  * that have the pair. With 1,000 entries and some 10,000 distinct pre-tokens that takes a moment.
  * Equal counts go to the pair with the lower ids, so the same lines give the same file. */
-#include "text/text_internal.h"
-#include "text/train_tokenizer_internal.h"
+#include "text/tokenizer/train_tokenizer_internal.h"
 
 #include <string.h>
 

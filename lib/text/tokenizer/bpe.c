@@ -4,7 +4,7 @@
  * Pairs wait in a heap ordered by (rank, position). An entry is stale when its symbol has been
  * swallowed or has another right neighbour by now; then the symbol's own rank differs from the
  * entry's. So n bytes take O(n log n), also where a pre-token is a whole book. */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
 

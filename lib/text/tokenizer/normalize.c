@@ -8,7 +8,7 @@
  *   - the `tokenizers` library has the tables of Unicode 9: marks that came later are letters like
  *     any other to it, neither put in order nor composed, and ids must be the same.
  * Nothing composes across either, so texts are composed in parts that begin with them. */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
 #include <utf8proc.h>

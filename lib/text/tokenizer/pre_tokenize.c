@@ -5,7 +5,7 @@
  * (matches and the gaps between them become pieces), Digits, ByteLevel (whose mapping of bytes to
  * characters is never carried out, see byte_level.c) and Sequences of them that end in ByteLevel.
  */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* From ids to text. Tokens are bytes, and a character's bytes may be spread over several of them:
  * what could still become a character waits in the stream. */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Opening a tokenizer.json. The file is a description of a pipeline; whatever in it would change
  * ids and is not built is refused by name, so that ids are right or there are none. */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include "base/file.h"
 

@@ -1,7 +1,7 @@
 /* Byte-level names. GPT-2's vocabulary writes each byte as a printable character: bytes that are
  * printable in Latin-1 as themselves, the other 68, in order, as U+0100 and up. A vocabulary of
  * such names is turned back into bytes when it is loaded, so that encoding never maps anything. */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 static bool printable(int byte) {
     return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;

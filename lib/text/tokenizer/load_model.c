@@ -1,5 +1,5 @@
 /* The vocabulary of a tokenizer.json: the BPE model's tokens and merges, and the added tokens. */
-#include "text/text_internal.h"
+#include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
 

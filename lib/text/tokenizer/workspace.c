@@ -1,0 +1,56 @@
+/* Scratch memory of encodes: made when all are in use, kept for the next. */
+#include "text/tokenizer/tokenizer_internal.h"
+
+static struct ps_workspace *new_workspace(const struct ps_tokenizer *tokenizer) {
+    struct ps_workspace *workspace = ps_calloc(1, sizeof *workspace);
+    if (!workspace) return NULL;
+    workspace->cache = ps_calloc(CACHE_ENTRIES, sizeof *workspace->cache);
+    bool made = workspace->cache;
+    for (size_t i = 0; made && i < tokenizer->stage_count; i++) {
+        const pcre2_code *regex = tokenizer->stages[i].regex;
+        if (!regex) continue;
+        workspace->matches[i] = pcre2_match_data_create_from_pattern(regex, NULL);
+        made = workspace->matches[i];
+    }
+    pcre2_general_context *memory = made ? ps_regex_memory() : NULL;
+    if (memory) workspace->context = pcre2_match_context_create(memory);
+    if (workspace->context)
+        workspace->jit_stack = pcre2_jit_stack_create(32 << 10, 1 << 20, memory);
+    pcre2_general_context_free(memory);
+    if (!workspace->jit_stack) {
+        ps_workspace_free(workspace);
+        return NULL;
+    }
+    pcre2_jit_stack_assign(workspace->context, NULL, workspace->jit_stack);
+    pcre2_set_heap_limit(workspace->context, 64 << 10);
+    return workspace;
+}
+
+void ps_workspace_free(struct ps_workspace *workspace) {
+    for (size_t i = 0; i < MAX_STAGES; i++) pcre2_match_data_free(workspace->matches[i]);
+    pcre2_match_context_free(workspace->context);
+    pcre2_jit_stack_free(workspace->jit_stack);
+    ps_free(workspace->symbols);
+    ps_free(workspace->heap);
+    ps_free(workspace->cache);
+    ps_free(workspace);
+}
+
+/* Takes an idle workspace or makes one. The tokenizer itself stays as it is; only its list of idle
+ * workspaces changes, under its lock. */
+struct ps_workspace *ps_workspace_take(const struct ps_tokenizer *tokenizer) {
+    struct ps_tokenizer *owner = (struct ps_tokenizer *)tokenizer;
+    pthread_mutex_lock(&owner->lock);
+    struct ps_workspace *workspace = owner->idle;
+    if (workspace) owner->idle = workspace->next;
+    pthread_mutex_unlock(&owner->lock);
+    return workspace ? workspace : new_workspace(tokenizer);
+}
+
+void ps_workspace_give_back(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace) {
+    struct ps_tokenizer *owner = (struct ps_tokenizer *)tokenizer;
+    pthread_mutex_lock(&owner->lock);
+    workspace->next = owner->idle;
+    owner->idle = workspace;
+    pthread_mutex_unlock(&owner->lock);
+}
