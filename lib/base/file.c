@@ -10,25 +10,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* write(2) in blocks of this size; zstd and safetensors writers hand over small pieces. */
-enum { WRITE_BLOCK = 1 << 20 };
+/* Bytes of a read(2) or write(2); safetensors writers hand over small pieces. */
+enum { BLOCK = 1 << 20 };
 
 enum ps_status ps_file_read(const char *path, struct ps_buffer *buffer, struct ps_error *error) {
     enum ps_status status = PS_OK;
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return ps_error_errno(error, errno, "%s", path);
     for (;;) {
-        size_t left = buffer->limit - buffer->size;
-        size_t block = left < WRITE_BLOCK ? left + 1 : WRITE_BLOCK;
-        /* One byte over the limit is asked for, to tell a full buffer from the end of the file. */
-        char extra;
+        size_t left = buffer->limit - buffer->size, room = left < BLOCK ? left : BLOCK;
         bool full = left == 0;
-        if (!full && !ps_buffer_reserve(buffer, block <= left ? block : left)) {
+        char extra; /* asked for over the limit, to tell a full buffer from the end of the file */
+        if (!ps_buffer_reserve(buffer, room)) {
             status = ps_error_set(error, PS_MEMORY, "%s: out of memory", path);
             break;
         }
-        size_t room = full ? 1 : (block <= left ? block : left);
-        ssize_t got = read(descriptor, full ? &extra : buffer->data + buffer->size, room);
+        ssize_t got = full ? read(descriptor, &extra, 1)
+                           : read(descriptor, buffer->data + buffer->size, room);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
             status = ps_error_errno(error, errno, "%s", path);
@@ -81,7 +79,7 @@ enum ps_status ps_file_writer_begin(struct ps_file_writer *writer, const char *p
     size_t room = strlen(path) + 32;
     writer->path = ps_strdup(path);
     writer->temporary = ps_malloc(room);
-    writer->pending = ps_malloc(WRITE_BLOCK);
+    writer->pending = ps_malloc(BLOCK);
     if (!writer->path || !writer->temporary || !writer->pending) {
         ps_file_writer_abort(writer);
         return ps_error_set(error, PS_MEMORY, "%s: out of memory", path);
@@ -111,10 +109,10 @@ static enum ps_status write_all(struct ps_file_writer *writer, const char *data,
 enum ps_status ps_file_writer_write(struct ps_file_writer *writer, const void *data, size_t size,
                                     struct ps_error *error) {
     writer->size += size;
-    if (size >= WRITE_BLOCK - writer->pending_size) {
+    if (size >= BLOCK - writer->pending_size) {
         PS_TRY(write_all(writer, writer->pending, writer->pending_size, error));
         writer->pending_size = 0;
-        if (size >= WRITE_BLOCK) return write_all(writer, data, size, error);
+        if (size >= BLOCK) return write_all(writer, data, size, error);
     }
     if (size) memcpy(writer->pending + writer->pending_size, data, size);
     writer->pending_size += size;

@@ -3,8 +3,6 @@
 #include "base/file.h"
 
 #include <openssl/evp.h>
-#include <stdlib.h>
-#include <string.h>
 
 struct ps_hash_state {
     EVP_MD_CTX *context;

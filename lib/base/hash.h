@@ -23,7 +23,7 @@ struct ps_hash ps_hash_bytes(const void *data, size_t size);
 enum ps_status ps_hash_file(const char *path, struct ps_hash *hash, struct ps_error *error);
 /* The same, but the hash of a file of 1 MiB or more is remembered in the user's cache folder
  * ($XDG_CACHE_HOME/potstill, else ~/.cache/potstill) by path, size, time of change and inode, so
- * that 60 GB of weights are not read twice. */
+ * that 60 GB of weights are not read twice. PS_STOPPED when asked to stop while it reads. */
 enum ps_status ps_hash_file_cached(const char *path, struct ps_hash *hash, struct ps_error *error);
 
 /* Lower-case hexadecimal; returns text. */

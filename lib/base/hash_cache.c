@@ -7,6 +7,7 @@
  * convenience: whatever is wrong with it, the file is hashed instead. */
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/stop.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SMALL_FILE = 1 << 20, CACHE_LIMIT = 4 << 20 };
+enum { SMALL_FILE = 1 << 20, CACHE_LIMIT = 4 << 20, PIECE = 64 << 20 };
 
 static bool cache_path(char *path, size_t size) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -78,6 +79,21 @@ static void remember(const char *cache, const char *description, const struct ps
     close(descriptor);
 }
 
+/* As ps_hash_file, which cannot be stopped. */
+static enum ps_status hash_large(const char *path, struct ps_hash *hash, struct ps_error *error) {
+    struct ps_file_map map;
+    PS_TRY(ps_file_map(&map, path, error));
+    struct ps_hash_state *state = ps_hash_begin();
+    enum ps_status status = state ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
+    for (size_t at = 0; status == PS_OK && at < map.size; at += PIECE) {
+        ps_hash_update(state, map.data + at, map.size - at < PIECE ? map.size - at : PIECE);
+        status = ps_stop_check(error);
+    }
+    ps_file_unmap(&map);
+    if (state) *hash = ps_hash_end(state);
+    return status;
+}
+
 static bool same_state(const struct stat *a, const struct stat *b) {
     return a->st_size == b->st_size && a->st_ino == b->st_ino &&
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
@@ -91,7 +107,7 @@ enum ps_status ps_hash_file_cached(const char *path, struct ps_hash *hash, struc
         !describe(path, &before, description, sizeof description))
         return ps_hash_file(path, hash, error);
     if (look_up(cache, description, hash)) return PS_OK;
-    PS_TRY(ps_hash_file(path, hash, error));
+    PS_TRY(hash_large(path, hash, error));
     bool settled = time(NULL) - before.st_mtim.tv_sec >= 2;
     if (settled && stat(path, &after) == 0 && same_state(&before, &after))
         remember(cache, description, hash);

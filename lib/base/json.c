@@ -180,7 +180,9 @@ enum ps_status ps_json_array_or(const json_t *object, const char *key, json_t **
 /* ---- writing ---- */
 
 static void put(struct ps_json_writer *writer, const char *data, size_t size) {
-    if (!writer->failed && !ps_buffer_append(writer->buffer, data, size)) writer->failed = true;
+    struct ps_buffer *buffer = writer->buffer;
+    if (writer->status != PS_OK || ps_buffer_append(buffer, data, size)) return;
+    writer->status = size > buffer->limit - buffer->size ? PS_LIMIT : PS_MEMORY;
 }
 
 static void separate(struct ps_json_writer *writer) {
@@ -319,9 +321,9 @@ void ps_json_write_value(struct ps_json_writer *writer, const json_t *value) {
 }
 
 enum ps_status ps_json_writer_end(struct ps_json_writer *writer, struct ps_error *error) {
-    PS_FAIL_IF(writer->failed, error,
-               writer->buffer->size >= writer->buffer->limit ? PS_LIMIT : PS_MEMORY,
-               "JSON text of more than %zu bytes", writer->buffer->size);
+    PS_FAIL_IF(writer->status == PS_LIMIT, error, PS_LIMIT, "JSON text of more than %zu bytes",
+               writer->buffer->limit);
+    PS_FAIL_IF(writer->status != PS_OK, error, writer->status, "out of memory");
     return PS_OK;
 }
 

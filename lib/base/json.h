@@ -69,7 +69,8 @@ enum ps_status ps_json_dump(const json_t *value, struct ps_buffer *buffer, struc
  * first failure (memory, the buffer's limit) sticks and is told by ps_json_writer_end. */
 struct ps_json_writer {
     struct ps_buffer *buffer;
-    bool comma, failed;
+    bool comma;
+    enum ps_status status;
 };
 void ps_json_writer_begin(struct ps_json_writer *writer, struct ps_buffer *buffer);
 void ps_json_write_begin_object(struct ps_json_writer *writer);
@@ -105,7 +106,8 @@ struct ps_json_lines {
     bool skipping, ended;
 };
 
-/* Lines from a file descriptor (0 for stdin), which stays the caller's, or from a function. */
+/* Lines from a file descriptor (0 for stdin), which stays the caller's, or from a function. *lines
+ * stays where it is until close. Waiting for a descriptor ends with PS_STOPPED (base/stop.h). */
 void ps_json_lines_open(struct ps_json_lines *lines, const char *name, int descriptor,
                         size_t line_limit);
 void ps_json_lines_open_function(struct ps_json_lines *lines, const char *name,

@@ -1,15 +1,28 @@
 #include "base/json_internal.h"
 
+#include "base/stop.h"
+
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_BLOCK = 64 << 10 };
+enum { READ_BLOCK = 64 << 10, WAIT_MILLISECONDS = 500 };
+
+/* A wait for the other end of a pipe, perhaps for ever, ends when asked to stop. */
+static enum ps_status wait_for_input(int descriptor, struct ps_error *error) {
+    struct pollfd input = {.fd = descriptor, .events = POLLIN};
+    int ready;
+    while ((ready = poll(&input, 1, WAIT_MILLISECONDS)) == 0 || (ready < 0 && errno == EINTR))
+        PS_TRY(ps_stop_check(error));
+    return PS_OK;
+}
 
 static enum ps_status read_descriptor(void *context, char *data, size_t room, size_t *got,
                                       struct ps_error *error) {
     const struct ps_json_lines *lines = context;
     for (;;) {
+        PS_TRY(wait_for_input(lines->descriptor, error));
         ssize_t count = read(lines->descriptor, data, room);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return ps_error_errno(error, errno, "%s", lines->name);
@@ -26,7 +39,7 @@ void ps_json_lines_open_function(struct ps_json_lines *lines, const char *name,
 
 void ps_json_lines_open(struct ps_json_lines *lines, const char *name, int descriptor,
                         size_t line_limit) {
-    ps_json_lines_open_function(lines, name, read_descriptor, NULL, line_limit);
+    ps_json_lines_open_function(lines, name, read_descriptor, lines, line_limit);
     lines->descriptor = descriptor;
 }
 
@@ -46,8 +59,7 @@ static enum ps_status fill(struct ps_json_lines *lines, struct ps_error *error) 
     PS_FAIL_IF(!ps_buffer_reserve(buffer, READ_BLOCK), error, PS_MEMORY, "%s:%zu: out of memory",
                lines->name, lines->line + 1);
     size_t got = 0;
-    void *context = lines->read == read_descriptor ? (void *)lines : lines->context;
-    PS_TRY(lines->read(context, buffer->data + buffer->size, READ_BLOCK, &got, error));
+    PS_TRY(lines->read(lines->context, buffer->data + buffer->size, READ_BLOCK, &got, error));
     lines->ended = got == 0;
     buffer->size += got;
     buffer->data[buffer->size] = 0;

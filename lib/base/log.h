@@ -1,6 +1,8 @@
 #pragma once
 /* Notes and warnings on stderr, one line each, in front of which a progress line is wiped. */
 
+#include <stdbool.h>
+
 /* "potstill: text"; nothing after ps_log_quiet(true). */
 void ps_log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -10,4 +12,4 @@ void ps_log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* "potstill: text", in red likewise: what a command fails with. */
 void ps_log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-void ps_log_quiet(_Bool quiet);
+void ps_log_quiet(bool quiet);

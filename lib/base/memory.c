@@ -65,7 +65,7 @@ void ps_arena_init(struct ps_arena *arena, size_t limit) {
 }
 
 void *ps_arena_alloc(struct ps_arena *arena, size_t size) {
-    if (size > arena->limit - arena->used) return NULL;
+    if (size > arena->limit - arena->used || size > PTRDIFF_MAX) return NULL;
     size_t rounded = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
     struct ps_arena_block *block = arena->newest;
     if (!block || rounded > block->capacity - block->used) {

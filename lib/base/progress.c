@@ -42,10 +42,11 @@ static size_t line_of(const struct ps_progress *progress, bool last, char *line,
     uint64_t here = progress->done - progress->first; /* done by this run */
     double rate = elapsed > 0 ? (double)here / elapsed : 0;
     char time[24];
-    int at = snprintf(line, size, "%s  %llu", progress->name, (unsigned long long)progress->done);
+    int at =
+        snprintf(line, size, "%.100s  %llu", progress->name, (unsigned long long)progress->done);
     if (progress->total)
         at += snprintf(line + at, size - at, "/%llu", (unsigned long long)progress->total);
-    at += snprintf(line + at, size - at, " %s", progress->unit);
+    at += snprintf(line + at, size - at, " %.40s", progress->unit);
     if (rate > 0) at += snprintf(line + at, size - at, "  %.3g/s", rate);
     if (last)
         at += snprintf(line + at, size - at, "  in %s", ps_progress_duration(elapsed, time));
@@ -54,11 +55,11 @@ static size_t line_of(const struct ps_progress *progress, bool last, char *line,
             snprintf(line + at, size - at, "  %s left",
                      ps_progress_duration((double)(progress->total - progress->done) / rate, time));
     if (progress->text[0]) at += snprintf(line + at, size - at, "  %s", progress->text);
-    return (size_t)at < size ? (size_t)at : size - 1;
+    return (size_t)at;
 }
 
 static void draw(struct ps_progress *progress, bool last) {
-    char line[400];
+    char line[400]; /* more than all parts of line_of together */
     size_t size = line_of(progress, last, line, sizeof line);
     progress->drawn = ps_seconds();
     if (!progress->terminal) {
@@ -79,7 +80,7 @@ static void draw(struct ps_progress *progress, bool last) {
     drawn = last ? NULL : progress;
 }
 
-void ps_progress_wipe(void) {
+static void wipe(void) {
     if (drawn) fputs("\r\033[K", drawn->file);
     drawn = NULL;
 }
@@ -139,13 +140,13 @@ void ps_progress_end(struct ps_progress *progress) {
 
 /* ---- notes ---- */
 
-void ps_log_quiet(_Bool on) {
+void ps_log_quiet(bool on) {
     quiet = on;
 }
 
 __attribute__((format(printf, 3, 0))) static void print(const char *color, const char *kind,
                                                         const char *format, va_list arguments) {
-    ps_progress_wipe();
+    wipe();
     const char *off = getenv("NO_COLOR");
     bool colored = color && isatty(STDERR_FILENO) && !(off && off[0]);
     fprintf(stderr, "potstill: %s%s", colored ? color : "", kind);

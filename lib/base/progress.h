@@ -4,7 +4,6 @@
  * functions accept NULL and then do nothing. One thread at a time. */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -34,9 +33,6 @@ void ps_progress_update(struct ps_progress *progress, uint64_t done, const char 
     __attribute__((format(printf, 3, 4)));
 /* The last line stays, with the time it took. */
 void ps_progress_end(struct ps_progress *progress);
-
-/* Wipes the line of whichever progress is being drawn, before something else is printed. */
-void ps_progress_wipe(void);
 
 /* "1d02h", "2h05m", "1m30s", "12s". */
 const char *ps_progress_duration(double seconds, char text[24]);

@@ -3,6 +3,7 @@
 #include "base/elementary.h"
 #include "base/hash.h"
 
+#include <math.h>
 #include <string.h>
 
 struct ps_philox ps_philox(uint64_t key, uint64_t counter) {
@@ -34,42 +35,11 @@ uint32_t ps_random_below(uint64_t key, uint64_t counter, uint32_t bound) {
     }
 }
 
-/* cos(2 pi t), in double by +, -, *, / alone, so that every machine gets the same bits: quarter
- * turns by symmetry, then the Taylor series on [0, pi/4]. */
-static double series(double first, double square, int n, double x) {
-    double term = x, sum = x;
-    for (; n < 20; n += 2) {
-        term *= -square / (n * (n + 1));
-        sum += term;
-    }
-    return sum * first;
-}
-
-static double portable_cos_turn(double turn) { /* cos(2 pi turn), 0 <= turn < 1 */
-    static const double two_pi = 6.283185307179586;
-    if (turn > 0.5) turn = 1 - turn;
-    double sign = 1;
-    if (turn > 0.25) {
-        turn = 0.5 - turn;
-        sign = -1;
-    }
-    if (turn <= 0.125) {
-        double x = two_pi * turn;
-        return series(sign, x * x, 1, 1.0);
-    }
-    double x = two_pi * (0.25 - turn);
-    return series(sign, x * x, 2, x);
-}
-
-static double portable_sqrt(double x) { /* IEEE square root is exact everywhere */
-    return __builtin_sqrt(x);
-}
-
 float ps_random_normal(uint64_t key, uint64_t counter) {
     struct ps_philox draw = ps_philox(key, counter);
     double u = ((double)draw.word[0] + 1) * 0x1p-32; /* (0, 1] */
     double turn = (double)draw.word[1] * 0x1p-32;
-    return (float)(portable_sqrt(-2 * ps_log(u)) * portable_cos_turn(turn));
+    return (float)(sqrt(-2 * ps_log(u)) * ps_cos(6.283185307179586 * turn));
 }
 
 uint64_t ps_random_key(uint64_t seed, const char *purpose) {

@@ -6,7 +6,6 @@
  * A key is the 64-bit hash of what the stream is for (run seed, prompt, sample, purpose), the
  * counter a position in it. */
 
-#include <stddef.h>
 #include <stdint.h>
 
 struct ps_philox {
@@ -22,7 +21,8 @@ float ps_random_uniform(uint64_t key, uint64_t counter);
  * rejected draws go on to words 2 and 3, then to counters with the top bit set. */
 uint32_t ps_random_below(uint64_t key, uint64_t counter, uint32_t bound);
 
-/* A standard normal (Box-Muller on words 0 and 1). Portable: own log and cos. */
+/* A standard normal (Box-Muller on words 0 and 1): the same bits on every machine, by the log and
+ * cosine of base/elementary.h; a square root is exact everywhere. */
 float ps_random_normal(uint64_t key, uint64_t counter);
 
 /* A key from a run's seed and a purpose: "init", "shuffle", ... */

@@ -166,6 +166,7 @@ static enum ps_status parse_with_unit(const struct ps_setting *setting, const st
     while (units->text && strcmp(units->text, rest) != 0) units++;
     if (!units->text) return wrong_type(setting, text, error);
     *value *= units->factor;
+    if (!isfinite(*value)) return wrong_type(setting, text, error);
     return check_range(setting, *value, text, error);
 }
 

@@ -12,8 +12,8 @@
  *          .maximum = 1e6, .help = "replies for each problem", .identity = true},
  *         ...
  *     };
- *     const struct ps_settings_table sample_table = PS_SETTINGS_TABLE("sample", "...", items,
- *                                                                    struct sample_settings);
+ *     const struct ps_settings_table sample_table =
+ *         PS_SETTINGS_TABLE("sample", "...", items, struct sample_settings);
  *
  * Several tables can share one YAML mapping or command line: struct ps_settings pairs a table with
  * its values, and functions take an array of them, their parts.
@@ -28,27 +28,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum ps_setting_type {                      /* the member's type; what it holds when unset */
-                       PS_SETTING_BOOL,     /* bool; false */
-                       PS_SETTING_INTEGER,  /* int64_t; PS_UNSET_INTEGER */
-                       PS_SETTING_NUMBER,   /* double; NAN */
-                       PS_SETTING_STRING,   /* const char *; NULL */
-                       PS_SETTING_ENUM,     /* int, an index into names; -1 */
-                       PS_SETTING_DURATION, /* double, seconds, written 90, 30s, 5m, 2h, 1d; NAN */
-                       PS_SETTING_BYTES,    /* int64_t, written 4096, 16K, 16M, 1.5GiB;
-                                               PS_UNSET_INTEGER */
-                       PS_SETTING_STRINGS,  /* struct ps_strings; count 0. One text is a list of one
-                                             */
-                       PS_SETTING_STRING_MAP, /* struct ps_string_map. One text is {default: text}
-                                               */
-                       PS_SETTING_NUMBER_MAP, /* struct ps_number_map. Items of a list get the value
-                                                 1 */
-                       PS_SETTING_TABLE, /* the values struct of .table, embedded; a nested mapping
-                                          */
-                       PS_SETTING_TABLE_MAP, /* struct ps_table_map: names with the values of .table
-                                              */
-                       PS_SETTING_NODE, /* const struct ps_yaml_node *, for whoever reads it further
-                                         */
+/* The member's type, and what it holds when unset. */
+enum ps_setting_type {
+    PS_SETTING_BOOL,     /* bool; false */
+    PS_SETTING_INTEGER,  /* int64_t; PS_UNSET_INTEGER */
+    PS_SETTING_NUMBER,   /* double; NAN */
+    PS_SETTING_STRING,   /* const char *; NULL */
+    PS_SETTING_ENUM,     /* int, an index into names; -1 */
+    PS_SETTING_DURATION, /* double, seconds, written 90, 30s, 5m, 2h, 1d; NAN */
+    PS_SETTING_BYTES,    /* int64_t, written 4096, 16K, 1.5GiB; PS_UNSET_INTEGER */
+
+    /* Unset, a list or map has count 0. */
+    PS_SETTING_STRINGS,    /* struct ps_strings; one text is a list of one */
+    PS_SETTING_STRING_MAP, /* struct ps_string_map; one text is {default: text} */
+    PS_SETTING_NUMBER_MAP, /* struct ps_number_map; the items of a list get the value 1 */
+
+    PS_SETTING_TABLE,     /* the values struct of .table, embedded; a nested mapping */
+    PS_SETTING_TABLE_MAP, /* struct ps_table_map: names with values of .table */
+    PS_SETTING_NODE,      /* const struct ps_yaml_node *; NULL. For whoever reads it further */
 };
 
 #define PS_UNSET_INTEGER INT64_MIN
@@ -85,15 +82,15 @@ struct ps_setting {
     size_t offset;
     const char *fallback; /* the default, written as in YAML; NULL: stays unset */
     bool required;
-    bool identity; /* part of what a result is; threads and batch limits are not */
-    double minimum,
-        maximum; /* for numbers, integers, durations, bytes and map values; both 0: any */
+    bool identity;            /* part of what a result is; threads and batch limits are not */
+    double minimum, maximum;  /* of numbers, sizes, times and map values; both 0: any */
     const char *const *names; /* of an enum, closed by NULL */
     const struct ps_settings_table *table;
-    bool whole;           /* a list whose items may hold commas: a flag gives one item */
-    const char *unit;     /* "tokens", "s": for help and reference */
-    const char *refers;   /* "model", "dataset", "prompt": names one (a list's items, a string map's
-                             values, a number map's keys); whoever knows the names checks them */
+    bool whole;       /* a list whose items may hold commas: a flag gives one item */
+    const char *unit; /* "tokens", "s": for help and reference */
+    /* "model", "dataset", "prompt": names one (a list's items, a string map's values, a number
+     * map's keys); whoever knows the names checks them. */
+    const char *refers;
     const char *argument; /* in --help: --model NAME; by default the type */
     const char *help;     /* one sentence, small initial, no full stop */
 };

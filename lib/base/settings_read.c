@@ -12,6 +12,17 @@ static enum ps_status at_node(const struct ps_yaml_node *node, struct ps_error *
     return ps_error_prefix(error, "%s:%d:%d", node->file, node->line, node->column);
 }
 
+/* Empties a list or map; nothing else holds what was there before. */
+static void clear(const struct ps_setting *setting, void *member) {
+    switch (setting->type) {
+    case PS_SETTING_STRINGS: *(struct ps_strings *)member = (struct ps_strings){0}; break;
+    case PS_SETTING_STRING_MAP: *(struct ps_string_map *)member = (struct ps_string_map){0}; break;
+    case PS_SETTING_NUMBER_MAP: *(struct ps_number_map *)member = (struct ps_number_map){0}; break;
+    case PS_SETTING_TABLE_MAP: *(struct ps_table_map *)member = (struct ps_table_map){0}; break;
+    default: break;
+    }
+}
+
 /* A list of `count` items with room for `more` others behind it. */
 static enum ps_status grow(void **items, size_t count, size_t more, size_t size,
                            struct ps_arena *arena, struct ps_error *error) {
@@ -125,19 +136,12 @@ enum ps_status ps_setting_read(const struct ps_setting *setting, void *values,
                                struct ps_error *error) {
     void *member = ps_setting_member(setting, values);
     struct ps_settings nested = {setting->table, member};
+    if (!append) clear(setting, member);
     switch (setting->type) {
-    case PS_SETTING_STRINGS:
-        if (!append) *(struct ps_strings *)member = (struct ps_strings){0};
-        return read_strings(setting, member, node, arena, error);
-    case PS_SETTING_STRING_MAP:
-        if (!append) *(struct ps_string_map *)member = (struct ps_string_map){0};
-        return read_string_map(setting, member, node, arena, error);
-    case PS_SETTING_NUMBER_MAP:
-        if (!append) *(struct ps_number_map *)member = (struct ps_number_map){0};
-        return read_number_map(setting, member, node, arena, error);
-    case PS_SETTING_TABLE_MAP:
-        if (!append) *(struct ps_table_map *)member = (struct ps_table_map){0};
-        return read_table_map(setting, member, node, arena, error);
+    case PS_SETTING_STRINGS: return read_strings(setting, member, node, arena, error);
+    case PS_SETTING_STRING_MAP: return read_string_map(setting, member, node, arena, error);
+    case PS_SETTING_NUMBER_MAP: return read_number_map(setting, member, node, arena, error);
+    case PS_SETTING_TABLE_MAP: return read_table_map(setting, member, node, arena, error);
     case PS_SETTING_TABLE: return ps_settings_read(&nested, 1, node, arena, error);
     case PS_SETTING_NODE: *(const struct ps_yaml_node **)member = node; return PS_OK;
     default: return read_scalar(setting, member, node, arena, error);
@@ -202,12 +206,7 @@ static enum ps_status set_text(const struct ps_setting *setting, void *values, c
     bool flow = !setting->whole && (text[0] == '[' || text[0] == '{');
     if (!structured) return ps_setting_parse(setting, member, text, arena, error);
     if (items && !flow) {
-        if (!append && setting->type == PS_SETTING_STRINGS)
-            *(struct ps_strings *)member = (struct ps_strings){0};
-        if (!append && setting->type == PS_SETTING_STRING_MAP)
-            *(struct ps_string_map *)member = (struct ps_string_map){0};
-        if (!append && setting->type == PS_SETTING_NUMBER_MAP)
-            *(struct ps_number_map *)member = (struct ps_number_map){0};
+        if (!append) clear(setting, member);
         return set_items(setting, member, text, arena, error);
     }
     PS_FAIL_IF(setting->type >= PS_SETTING_TABLE_MAP, error, PS_ARGUMENT,

@@ -39,7 +39,7 @@ struct ps_error {
 const char *ps_status_name(enum ps_status status);
 const char *ps_status_text(enum ps_status status);
 
-/* Exit code of DESIGN "command line": 0 done, 1 failed, 2 bad command line or file, 3 stopped. */
+/* Exit code of a command: 0 done, 1 failed, 2 bad command line or file, 3 stopped. */
 int ps_status_exit_code(enum ps_status status);
 
 /* Sets status and message (cut at the buffer's size) and returns status. error may be NULL. */

@@ -17,10 +17,6 @@ void ps_stop_install_handlers(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
-bool ps_stop_requested(void) {
-    return stop_requested;
-}
-
 void ps_stop_request(bool stop) {
     stop_requested = stop;
 }

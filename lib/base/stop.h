@@ -1,6 +1,6 @@
 #pragma once
-/* A wish to stop: SIGINT and SIGTERM set a flag that long loops look at between steps; they then
- * keep what they have and return PS_STOPPED. A second signal ends the process at once (the store
+/* A wish to stop: SIGINT and SIGTERM set a flag that long work looks at between steps; it then
+ * keeps what it has and returns PS_STOPPED. A second signal ends the process at once (the store
  * and checkpoints are safe against that). */
 
 #include "base/status.h"
@@ -8,7 +8,6 @@
 #include <stdbool.h>
 
 void ps_stop_install_handlers(void);
-bool ps_stop_requested(void);
 void ps_stop_request(bool stop); /* for tests */
 
 /* PS_STOPPED with a message when a stop was asked for, else PS_OK: PS_TRY(ps_stop_check(error)). */

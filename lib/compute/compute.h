@@ -12,10 +12,11 @@
  *    is said. Shapes are the caller's duty and are asserted, never reported.
  *  - Scratch memory belongs to the stream and is sized once from struct ps_compute_limits.
  *  - "activation" means a matrix of the model's compute type: PS_DTYPE_F32 or PS_DTYPE_BF16.
+ *  - "accumulates" means that the result is added to what is there.
+ *
  * Arithmetic is in float; a result is rounded once, when it is stored. docs/numerics.md fixes the
  * order of every sum, so that the bits of a row depend on that row alone and are the same in every
  * backend on a CPU, for any number of threads.
- *  - "accumulates" means that the result is added to what is there.
  *
  * Letters in shapes: T rows (tokens), C columns (hidden size), V vocabulary, H query heads, G
  * key/value heads, D head size, E experts, K experts per token.
@@ -173,8 +174,7 @@ struct ps_attention_shape {
     /* MLA in its absorbed form: one key/value head, a key is [c_kv | k_rope] and the value is its
      * first value_size columns, so that values are not kept (DeepSeek-V2, arXiv 2405.04434). */
     bool value_in_key;
-    enum ps_dtype cache; /* PS_DTYPE_F32, PS_DTYPE_BF16, or PS_DTYPE_F8_E4M3 with a scale per token
-                            and head */
+    enum ps_dtype cache; /* F32, BF16, or F8_E4M3 with a scale for each token and head */
 };
 
 /* A ragged batch for attention over a paged cache. Sequence s owns rows first_row[s] ..
@@ -284,10 +284,11 @@ struct ps_router {
     int64_t experts, per_token;
     enum ps_router_score score;
     const float *bias; /* [E], added for the selection only, or NULL */
-    int64_t groups,
-        groups_kept;    /* 1, 1: no groups. Else the best groups are chosen first: by the */
-    bool group_by_top2; /* sum of their two best scores, or by their best one */
-    bool normalise;     /* chosen scores are divided by their sum + epsilon */
+    /* 1, 1: no groups. Else the best groups are chosen first: by the sum of their two best scores,
+     * or by their best one. */
+    int64_t groups, groups_kept;
+    bool group_by_top2;
+    bool normalise; /* chosen scores are divided by their sum + epsilon */
     float epsilon;
     float scale; /* of the weights, at the end */
 };
@@ -295,7 +296,7 @@ struct ps_router {
 struct ps_expert_operations {
     /* logits [T, E] float -> scores [T, E] float (softmax or sigmoid, for the backward; may be
      * NULL), ids [T, K] int32 in descending order of selection score (ties: the lower id), weights
-     * [T, K] float. models.md section 4 has the routers of all families in these terms. */
+     * [T, K] float. */
     void (*route)(struct ps_stream *stream, const struct ps_router *router, struct ps_matrix logits,
                   float *scores, int32_t *ids, float *weights);
     /* dlogits [T, E] float from dweights [T, K] and load [E]: load is what each expert's score adds
@@ -397,8 +398,9 @@ struct ps_optimizer_operations {
 
 /* ---- FP8 ---------------------------------------------------------------------------------- */
 
-/* DESIGN section 7: E4M3, scales are powers of two from the exponent of the largest magnitude; x is
- * rounded to BF16 first. Non-finite inputs are counted into *bad (int64, device), and coded 0. */
+/* docs/numerics.md, "FP8": E4M3, scales are powers of two from the largest magnitude's exponent; x
+ * is rounded to BF16 first. Non-finite inputs are counted into *bad (int64, device), and coded 0.
+ */
 struct ps_quantise_operations {
     /* Tiles of 1 x 128: codes [T, C] bytes, scales [T, ceil(C / 128)] float. */
     void (*rows)(struct ps_stream *stream, struct ps_matrix x, uint8_t *codes, float *scales,

@@ -20,7 +20,7 @@ static int compare_keys(const void *a, const void *b) {
 static void write_object(struct ps_json_writer *writer, const json_t *object) {
     const char **keys = ps_malloc(json_object_size(object) * sizeof *keys);
     if (!keys) {
-        writer->failed = true;
+        writer->status = PS_MEMORY;
         return;
     }
     size_t count = 0;
@@ -29,7 +29,7 @@ static void write_object(struct ps_json_writer *writer, const json_t *object) {
     json_object_foreach((json_t *)object, key, member) keys[count++] = key;
     qsort(keys, count, sizeof *keys, compare_keys);
     ps_json_write_begin_object(writer);
-    for (size_t i = 0; i < count && !writer->failed; i++) {
+    for (size_t i = 0; i < count && writer->status == PS_OK; i++) {
         ps_json_write_key(writer, keys[i]);
         write_value(writer, json_object_get(object, keys[i]));
     }
@@ -42,7 +42,7 @@ static void write_value(struct ps_json_writer *writer, const json_t *value) {
         write_object(writer, value);
     } else if (json_is_array(value)) {
         ps_json_write_begin_array(writer);
-        for (size_t i = 0; i < json_array_size(value) && !writer->failed; i++)
+        for (size_t i = 0; i < json_array_size(value) && writer->status == PS_OK; i++)
             write_value(writer, json_array_get(value, i));
         ps_json_write_end_array(writer);
     } else if (json_is_string(value)) {

@@ -184,12 +184,12 @@ static enum ps_status filter(struct session *session, struct ps_error *error) {
         ps_json_writer_begin(&json, &buffer);
         enum ps_status served = ps_json_lines_next(&lines, &line, error);
         if (served == PS_OK && !line) break;
-        if (served == PS_IO || served == PS_MEMORY) {
+        if (served == PS_OK) served = serve(session, line, &json, error);
+        json_decref(line);
+        if (served == PS_IO || served == PS_MEMORY || served == PS_STOPPED) {
             status = served;
             break;
         }
-        if (served == PS_OK) served = serve(session, line, &json, error);
-        json_decref(line);
         if (served != PS_OK) write_error(&json, error);
         PS_TRY_DONE(ps_json_writer_end(&json, error));
         puts(buffer.data);

@@ -40,7 +40,7 @@ static void write_shortened(struct texts *texts, const char *text, size_t size) 
     if (fits)
         ps_json_write_text(&texts->writer, buffer.data, buffer.size);
     else
-        texts->writer.failed = true;
+        texts->writer.status = PS_MEMORY;
     ps_buffer_release(&buffer);
     ++*texts->shortened;
 }

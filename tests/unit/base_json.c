@@ -2,9 +2,11 @@
 #include "unit.h"
 
 #include "base/json.h"
+#include "base/stop.h"
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 static void typed_members_say_what_is_wrong(void **state) {
     (void)state;
@@ -121,6 +123,43 @@ static void lines_go_on_after_a_bad_one(void **state) {
     }
 }
 
+/* The other end of a pipe is silent and stays open. */
+static void waiting_for_a_line_can_be_stopped(void **state) {
+    (void)state;
+    struct ps_error error = {0};
+    struct ps_json_lines lines;
+    json_t *value;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "[1]\n[2", 6), 6);
+    ps_json_lines_open(&lines, "in", ends[0], 20);
+    ps_stop_request(true);
+    assert_ok(ps_json_lines_next(&lines, &value, &error));
+    json_decref(value);
+    assert_fails(ps_json_lines_next(&lines, &value, &error), PS_STOPPED, "stopped");
+    ps_stop_request(false);
+    ps_json_lines_close(&lines);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void writer_tells_the_limit_from_no_memory(void **state) {
+    (void)state;
+    struct ps_error error = {0};
+    struct ps_buffer buffer;
+    for (size_t n = 0; n < 2; n++) {
+        struct ps_json_writer writer;
+        ps_buffer_init(&buffer, n == 0 ? 10 : 1000);
+        ps_json_writer_begin(&writer, &buffer);
+        ps_memory_fail_at(n);
+        ps_json_write_string(&writer, "longer than ten bytes");
+        ps_memory_fail_at(0);
+        assert_fails(ps_json_writer_end(&writer, &error), n == 0 ? PS_LIMIT : PS_MEMORY,
+                     n == 0 ? "more than 10 bytes" : "out of memory");
+        ps_buffer_release(&buffer);
+    }
+}
+
 static void every_failed_allocation_is_told(void **state) {
     (void)state;
     const char *text = "{\"a\": [1, 2, {\"b\": \"some text\"}], \"c\": 0.25}";
@@ -142,6 +181,8 @@ int main(void) {
         cmocka_unit_test(typed_members_say_what_is_wrong),
         cmocka_unit_test(writer_escapes_and_round_trips),
         cmocka_unit_test(lines_go_on_after_a_bad_one),
+        cmocka_unit_test(waiting_for_a_line_can_be_stopped),
+        cmocka_unit_test(writer_tells_the_limit_from_no_memory),
         cmocka_unit_test(every_failed_allocation_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,8 @@ static void arena_is_zeroed_aligned_and_limited(void **state) {
     }
     assert_null(ps_arena_alloc(&arena, 1 << 20));
     assert_null(ps_arena_array(&arena, SIZE_MAX / 2, 3));
+    arena.limit = SIZE_MAX; /* rounding up to the alignment does not wrap */
+    assert_null(ps_arena_alloc(&arena, SIZE_MAX - arena.used - 1));
     assert_string_equal(ps_arena_format(&arena, "%d-%s", 7, "x"), "7-x");
     ps_arena_release(&arena);
 }
