@@ -1,6 +1,8 @@
 /* Ids, control tokens, decoding, and what a tokenizer.json may not ask for. */
 #include "text_fixture.h"
 
+#include "text/tokenizer/tokenizer_internal.h"
+
 static void merges_come_in_order(void **state) {
     (void)state;
     /* "abc" could become ab+c or a+bc; the merge that comes first in the list wins. */
@@ -259,6 +261,34 @@ static void bad_files_are_refused_by_name(void **state) {
                  "/nowhere");
 }
 
+/* Where PCRE2 and Oniguruma differ: pieces between the blanks are those of `tokenizers`. */
+static void classes_are_those_of_oniguruma(void **state) {
+    (void)state;
+    static const struct {
+        const char *pattern, *text;
+        size_t size; /* of the first match, from the text's beginning */
+    } cases[] = {
+        {"\\s+", " \u3000\u2003\u180E", 7},        /* U+180E is no white space */
+        {"\\w+", "a\u0301\u00BD\u24B6_\u0BF0", 9}, /* a Tamil ten is no word */
+        {"[\\p{Han}]+", "\u4E2D\u3005\u3001", 6},  /* a comma of several scripts */
+        {"\\P{Han}+", "a\u3001\u4E2D", 4},         {"\\p{^Han}+", "a\u3001\u4E2D", 4},
+        {"\\p{Alphabetic}+", "a\u24B61", 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pcre2_code *regex;
+        assert_ok(ps_regex_compile(cases[i].pattern, strlen(cases[i].pattern), &regex, &error));
+        pcre2_match_data *data = pcre2_match_data_create_from_pattern(regex, NULL);
+        const char *text = cases[i].text;
+        assert_true(pcre2_match(regex, (PCRE2_SPTR)text, strlen(text), 0, 0, data, NULL) > 0);
+        assert_int_equal(pcre2_get_ovector_pointer(data)[0], 0);
+        assert_int_equal(pcre2_get_ovector_pointer(data)[1], cases[i].size);
+        pcre2_match_data_free(data);
+        pcre2_code_free(regex);
+    }
+    pcre2_code *regex;
+    assert_fails(ps_regex_compile("\\p{Letter}", 10, &regex, &error), PS_FORMAT, "sc:Letter");
+}
+
 static void a_regex_that_never_ends_is_stopped(void **state) {
     (void)state;
     struct ps_tokenizer *tokenizer;
@@ -304,6 +334,7 @@ int main(void) {
         cmocka_unit_test(text_is_composed),
         cmocka_unit_test(a_stream_holds_back_what_is_incomplete),
         cmocka_unit_test(bad_files_are_refused_by_name),
+        cmocka_unit_test(classes_are_those_of_oniguruma),
         cmocka_unit_test(a_regex_that_never_ends_is_stopped),
         cmocka_unit_test(out_of_memory_is_an_error),
     };

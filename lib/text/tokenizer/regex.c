@@ -3,6 +3,8 @@
  *
  *   \s \S \w \h    PCRE2's \s has U+180E too, its \w lacks marks, its \h is horizontal blanks;
  *                  they are spelt out here, inside classes and outside
+ *   \p{Han}        a script has the characters of that script alone; in PCRE2 also those that
+ *                  other scripts share with it (script extensions), unless spelt \p{sc:Han}
  *   ^ $            always mean lines: PCRE2_MULTILINE
  *   {n,m}+         repeats the repetition, where PCRE2 would make it possessive
  *   (?m)           lets . match newlines, where PCRE2 would make ^ and $ mean lines
@@ -22,16 +24,34 @@
     "\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}"                 \
     "\\x{2060}-\\x{2fff}\\x{3001}-\\x{10ffff}"
 
+/* Oniguruma counts the numbers of Latin-1 (superscripts, fractions) among the words, no others. */
+#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
+
 static const struct {
     char letter;
     const char *class; /* what stands inside a class; NULL: not translated */
 } escapes[] = {
-    {'s', SPACE},       {'S', NOT_SPACE}, {'w', "\\p{L}\\p{M}\\p{Nd}\\p{Pc}"},
-    {'h', "0-9a-fA-F"}, {'W', NULL},      {'H', NULL},
-    {'b', NULL},        {'B', NULL},      {'K', NULL},
-    {'G', NULL},        {'C', NULL},      {'g', NULL},
-    {'k', NULL},
+    {'s', SPACE}, {'S', NOT_SPACE}, {'w', WORD}, {'h', "0-9a-fA-F"}, {'W', NULL},
+    {'H', NULL},  {'b', NULL},      {'B', NULL}, {'K', NULL},        {'G', NULL},
+    {'C', NULL},  {'g', NULL},      {'k', NULL},
 };
+
+/* Long names behind \p that are no scripts; others than these are refused if they are none. */
+static const char *const properties[] = {"Any",   "Alphabetic",  "Uppercase",  "Lowercase",
+                                         "Emoji", "White_Space", "Ideographic"};
+
+/* Whether \p{ or \P{ at pattern[i] names a script, perhaps negated by ^. */
+static bool names_script(const char *pattern, size_t size, size_t i) {
+    if ((pattern[i] != 'p' && pattern[i] != 'P') || i + 1 >= size || pattern[i + 1] != '{')
+        return false;
+    i += 2 + (i + 2 < size && pattern[i + 2] == '^');
+    const char *end = memchr(pattern + i, '}', size - i);
+    size_t length = end ? (size_t)(end - (pattern + i)) : 0;
+    for (size_t p = 0; p < sizeof properties / sizeof *properties; p++)
+        if (strlen(properties[p]) == length && memcmp(properties[p], pattern + i, length) == 0)
+            return false;
+    return length > 2; /* general categories are letters, one or two */
+}
 
 static enum ps_status translate_escape(char letter, bool in_class, struct ps_buffer *out,
                                        struct ps_error *error) {
@@ -74,6 +94,11 @@ static enum ps_status translate(const char *pattern, size_t size, struct ps_buff
         class_begins = false;
         if (c == '\\' && i + 1 < size) {
             PS_TRY(translate_escape(pattern[++i], in_class, out, error));
+            if (!names_script(pattern, size, i)) continue;
+            bool negated = pattern[i + 2] == '^';
+            i += 1 + negated;
+            PS_FAIL_IF(!ps_buffer_puts(out, negated ? "{^sc:" : "{sc:"), error, PS_LIMIT,
+                       "a regex that is too long");
             continue;
         }
         if (in_class && c == ']' && !first_in_class) {
