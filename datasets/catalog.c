@@ -227,9 +227,8 @@ static enum ps_status unknown(struct ps_dataset_catalog *catalog, const char *na
                                       catalog->manifests[i].splits[0].name);
     return ps_error_set(
         error, PS_NOT_FOUND,
-        "there is no data set '%s'%s%s%s; 'potstill dataset list' shows the shipped "
-        "ones",
-        name, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'" : "");
+        "there is no data set '%s'%s%s%s 'potstill dataset list' shows the shipped ones", name,
+        nearest ? "; did you mean '" : ";", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
 /* Finds or makes the node; a failed one can be tried again. */

@@ -85,12 +85,36 @@ static bool not_built(const char *name) {
     return false;
 }
 
-static enum ps_status unknown_command(const char *name, struct ps_error *error) {
-    const char *names[128];
+enum { MOST_NAMES = 128 };
+
+/* Every command's name, also of those not built; returns how many. */
+static size_t all_names(const char *names[MOST_NAMES]) {
     size_t count = 0;
-    for (size_t i = 0; ps_commands[i] && count < 128; i++)
+    for (size_t i = 0; ps_commands[i] && count < MOST_NAMES; i++)
         if (!ps_commands[i]->hidden) names[count++] = ps_commands[i]->name;
-    const char *nearest = ps_nearest(name, names, count);
+    for (size_t i = 0; ps_commands_not_built[i] && count < MOST_NAMES; i++)
+        names[count++] = ps_commands_not_built[i];
+    return count;
+}
+
+/* What was meant by two words: a command whose words are near, or in the other order; else by the
+ * first word alone. NULL: nothing is near. */
+static const char *suggest(const char *first, const char *second) {
+    const char *names[MOST_NAMES], *nearest = NULL;
+    size_t count = all_names(names);
+    char two[128];
+    snprintf(two, sizeof two, "%s %s", second, first);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], two) == 0) return names[i];
+    snprintf(two, sizeof two, "%s %s", first, second);
+    if (second[0]) nearest = ps_nearest(two, names, count);
+    return nearest ? nearest : ps_nearest(first, names, count);
+}
+
+/* name: one word, or two where the first is a group's. */
+static enum ps_status unknown_command(const char *name, const char *first, const char *second,
+                                      struct ps_error *error) {
+    const char *nearest = suggest(first, second);
     if (nearest)
         return ps_error_set(error, PS_ARGUMENT, "unknown command '%s'; did you mean '%s'?", name,
                             nearest);
@@ -111,8 +135,9 @@ static enum ps_status find_command(int argc, char **argv, const struct ps_comman
     if (not_built(two)) return ps_error_set(error, PS_UNSUPPORTED, "'%s': not built yet", two);
     if (not_built(argv[0]))
         return ps_error_set(error, PS_UNSUPPORTED, "'%s': not built yet", argv[0]);
-    if (!is_group(argv[0])) return unknown_command(argv[0], error);
-    if (argc > 1 && argv[1][0] != '-') return unknown_command(two, error);
+    const char *second = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
+    if (!is_group(argv[0])) return unknown_command(argv[0], argv[0], second, error);
+    if (second[0]) return unknown_command(two, argv[0], second, error);
     return ps_error_set(error, PS_ARGUMENT,
                         "'%s' wants one of its commands; see potstill %s --help", argv[0], argv[0]);
 }
@@ -149,22 +174,37 @@ static enum ps_status call_command(const struct ps_command *command, int argc, c
     return command->run(&call, error);
 }
 
+/* `potstill help`, `potstill help run`, `potstill traces --help`. */
+static enum ps_status print_help(int argc, char **argv, struct ps_error *error) {
+    const struct ps_command *command;
+    int used;
+    if (argc == 0) return print_main_help();
+    if (argc == 1 && is_group(argv[0])) {
+        printf("usage: potstill %s COMMAND ...\n\n", argv[0]);
+        print_commands(argv[0]);
+        return PS_OK;
+    }
+    PS_TRY(find_command(argc, argv, &command, &used, error));
+    return print_command_help(command, error);
+}
+
+static bool is_help_flag(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static enum ps_status run(int argc, char **argv, struct ps_arena *arena, struct ps_error *error) {
     PS_FAIL_IF(argc < 1, error, PS_ARGUMENT, "no command; see potstill --help");
     if (strcmp(argv[0], "--version") == 0) {
         puts("potstill " PS_VERSION);
         return PS_OK;
     }
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) return print_main_help();
+    if (is_help_flag(argv[0]) || strcmp(argv[0], "help") == 0)
+        return print_help(argc - 1, argv + 1, error);
     PS_FAIL_IF(argv[0][0] == '-', error, PS_ARGUMENT, "unknown option %s; see potstill --help",
                argv[0]);
+    if (argc > 1 && is_help_flag(argv[argc - 1])) return print_help(argc - 1, argv, error);
     const struct ps_command *command;
     int used;
-    if (argc == 2 && strcmp(argv[1], "--help") == 0 && is_group(argv[0])) {
-        printf("usage: potstill %s COMMAND ...\n\n", argv[0]);
-        print_commands(argv[0]);
-        return PS_OK;
-    }
     PS_TRY(find_command(argc, argv, &command, &used, error));
     return call_command(command, argc - used, argv + used, arena, error);
 }

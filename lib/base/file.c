@@ -195,6 +195,18 @@ enum ps_status ps_directory_create(const char *path, struct ps_error *error) {
     return status;
 }
 
+enum ps_status ps_link_replace(const char *link, const char *target, struct ps_error *error) {
+    char *fresh = ps_malloc(strlen(link) + 32);
+    PS_FAIL_IF_NULL(fresh, error);
+    sprintf(fresh, "%s.tmp-%ld", link, (long)getpid());
+    unlink(fresh);
+    enum ps_status status = PS_OK;
+    if (symlink(target, fresh) != 0 || rename(fresh, link) != 0)
+        status = ps_error_errno(error, errno, "%s", link);
+    ps_free(fresh);
+    return status;
+}
+
 enum ps_status ps_directory_sync(const char *path, struct ps_error *error) {
     int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return ps_error_errno(error, errno, "%s", path);

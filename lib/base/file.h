@@ -46,6 +46,10 @@ bool ps_directory_exists(const char *path);
 /* Makes a folder and its missing parents; one that is there already is fine. */
 enum ps_status ps_directory_create(const char *path, struct ps_error *error);
 
+/* Makes `link` a symbolic link to `target`, by rename: there is always the old one or the new one.
+ */
+enum ps_status ps_link_replace(const char *link, const char *target, struct ps_error *error);
+
 /* fsync of the folder itself, so that renames in it survive a power loss. */
 enum ps_status ps_directory_sync(const char *path, struct ps_error *error);
 

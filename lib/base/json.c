@@ -320,6 +320,26 @@ void ps_json_write_value(struct ps_json_writer *writer, const json_t *value) {
     }
 }
 
+void ps_json_put_string(struct ps_json_writer *writer, const char *key, const char *value) {
+    ps_json_write_key(writer, key);
+    ps_json_write_string(writer, value);
+}
+
+void ps_json_put_integer(struct ps_json_writer *writer, const char *key, int64_t value) {
+    ps_json_write_key(writer, key);
+    ps_json_write_integer(writer, value);
+}
+
+void ps_json_put_number(struct ps_json_writer *writer, const char *key, double value) {
+    ps_json_write_key(writer, key);
+    ps_json_write_number(writer, value);
+}
+
+void ps_json_put_bool(struct ps_json_writer *writer, const char *key, bool value) {
+    ps_json_write_key(writer, key);
+    ps_json_write_bool(writer, value);
+}
+
 enum ps_status ps_json_writer_end(struct ps_json_writer *writer, struct ps_error *error) {
     PS_FAIL_IF(writer->status == PS_LIMIT, error, PS_LIMIT, "JSON text of more than %zu bytes",
                writer->buffer->limit);

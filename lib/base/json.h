@@ -87,6 +87,11 @@ void ps_json_write_number(struct ps_json_writer *writer, double value);
 void ps_json_write_bool(struct ps_json_writer *writer, bool value);
 void ps_json_write_null(struct ps_json_writer *writer);
 void ps_json_write_value(struct ps_json_writer *writer, const json_t *value);
+/* Key and value in one. */
+void ps_json_put_string(struct ps_json_writer *writer, const char *key, const char *value);
+void ps_json_put_integer(struct ps_json_writer *writer, const char *key, int64_t value);
+void ps_json_put_number(struct ps_json_writer *writer, const char *key, double value);
+void ps_json_put_bool(struct ps_json_writer *writer, const char *key, bool value);
 enum ps_status ps_json_writer_end(struct ps_json_writer *writer, struct ps_error *error);
 
 /* ---- JSON lines ---- */

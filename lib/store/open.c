@@ -174,8 +174,8 @@ static enum ps_status open_in(struct ps_store *store, const char *folder, const 
     if (store->mode == PS_STORE_CREATE)
         PS_TRY(ps_directory_create(folder, error));
     else
-        PS_FAIL_IF(!ps_file_exists(store->path), error, PS_NOT_FOUND, "%s: no such store",
-                   store->path);
+        PS_FAIL_IF(!ps_file_exists(store->path), error, PS_NOT_FOUND, "%s: %s", store->path,
+                   ps_directory_exists(store->path) ? "a folder, no store" : "no such store");
     if (!network) network = ps_store_network(folder);
     if (network && store->mode != PS_STORE_READ) {
         size_t size = strlen(store->path) + 300;

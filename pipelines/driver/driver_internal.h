@@ -59,7 +59,6 @@ long ps_run_locked_by(const char *run_directory);
 /* Writes pipeline.resolved.yaml, run.json and, the first time, date. */
 enum ps_status ps_run_describe(struct ps_pipeline *pipeline, struct ps_error *error);
 
-bool ps_stage_is_done(const struct ps_stage *stage);
 enum ps_status ps_stage_begin(struct ps_pipeline *pipeline, const struct ps_stage *stage,
                               struct ps_error *error);
 /* Writes "done", which makes the result count, and points runs/NAME/ID at it. */

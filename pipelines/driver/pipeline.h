@@ -101,6 +101,9 @@ enum ps_status ps_pipeline_catalog(struct ps_pipeline *pipeline, struct ps_error
  * file that a model or data set lacks. */
 enum ps_status ps_pipeline_fingerprint(struct ps_pipeline *pipeline, struct ps_error *error);
 
+/* Whether the stage's directory is set and its result counts. */
+bool ps_stage_is_done(const struct ps_stage *stage);
+
 /* By name; NULL when there is none. */
 const struct ps_pipeline_prompt *ps_pipeline_prompt(const struct ps_pipeline *pipeline,
                                                     const char *name);

@@ -57,6 +57,9 @@ static enum ps_status unknown_name(const struct ps_pipeline *pipeline, const cha
     const char *names[256];
     size_t count = 0;
     for (; count < known->count && count < 256; count++) names[count] = known->items[count].key;
+    for (size_t i = 0; known == &pipeline->values.models && i < pipeline->stage_count; i++)
+        if (pipeline->stages[i].kind->makes_model && count < 256)
+            names[count++] = pipeline->stages[i].id;
     const char *nearest = ps_nearest(name, names, count);
     if (nearest)
         return ps_pipeline_fail(pipeline, node, error, "there is no %s '%s'; did you mean '%s'?",

@@ -75,7 +75,7 @@ static enum ps_status plan_stage(struct ps_pipeline *pipeline, const struct ps_s
         else if (changes[0])
             snprintf(plan->why, sizeof plan->why, "changed: %s", changes);
         else
-            snprintf(plan->why, sizeof plan->why, "not run yet");
+            snprintf(plan->why, sizeof plan->why, "runs for the first time");
     }
     if (!stage->kind->plan) return PS_OK;
     struct ps_arena arena;

@@ -3,7 +3,7 @@
  *
  *     lock                       held by flock while a run is on; holds its process id
  *     pipeline.resolved.yaml     what the run understood, every default filled in
- *     run.json                   version, machine, fingerprints
+ *     run.json                   version, machine, kernels, libraries, fingerprints
  *     metrics.jsonl              what the stages measured on the way
  *     progress.json              how far the stage at work is
  *     ID-FINGERPRINT/stage.json  what the result depends on, see fingerprint.c
@@ -12,6 +12,7 @@
 #include "pipelines/driver/driver_internal.h"
 
 #include "base/file.h"
+#include "pipelines/driver/machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -129,73 +129,43 @@ static enum ps_status resolved_yaml(struct ps_pipeline *pipeline, struct ps_buff
         if (status == PS_OK) status = ps_json_writer_end(&writer, error);
         bool more = json.size > 2; /* the closing brace apart */
         fits = fits && status == PS_OK &&
-               ps_buffer_format(text, "  - %s: {\"id\":\"%s\"%s%s\n", stage->kind->name, stage->id,
-                                more ? "," : "", json.data + 1);
+               ps_buffer_format(text, "  - %s: {\"id\":\"%s\",\"needs\":[", stage->kind->name,
+                                stage->id);
+        for (size_t j = 0; j < stage->input_count; j++)
+            fits = fits && ps_buffer_format(text, "%s\"%s\"", j ? "," : "", stage->inputs[j]->id);
+        fits = fits && ps_buffer_format(text, "]%s%s\n", more ? "," : "", json.data + 1);
     }
     ps_buffer_release(&json);
     return status == PS_OK && !fits ? ps_error_set(error, PS_MEMORY, "out of memory") : status;
 }
 
-static void write_machine(struct ps_json_writer *writer) {
-    struct utsname name;
-    char cpu[128] = "";
-    char line[256];
-    FILE *info = fopen("/proc/cpuinfo", "re");
-    while (info && !cpu[0] && fgets(line, sizeof line, info))
-        if (strncmp(line, "model name", 10) == 0 && strchr(line, ':'))
-            snprintf(cpu, sizeof cpu, "%.*s", (int)strcspn(strchr(line, ':') + 2, "\n"),
-                     strchr(line, ':') + 2);
-    if (info) fclose(info);
-    ps_json_write_key(writer, "machine");
-    ps_json_write_begin_object(writer);
-    if (uname(&name) == 0) {
-        ps_json_write_key(writer, "host");
-        ps_json_write_string(writer, name.nodename);
-        ps_json_write_key(writer, "system");
-        ps_json_write_string(writer, name.release);
-        ps_json_write_key(writer, "architecture");
-        ps_json_write_string(writer, name.machine);
-    }
-    ps_json_write_key(writer, "cpu");
-    ps_json_write_string(writer, cpu);
-    ps_json_write_key(writer, "processors");
-    ps_json_write_integer(writer, sysconf(_SC_NPROCESSORS_ONLN));
-    ps_json_write_end_object(writer);
-}
-
 static enum ps_status run_json(const struct ps_pipeline *pipeline, struct ps_buffer *text,
                                struct ps_error *error) {
     struct ps_json_writer writer;
+    struct ps_machine machine;
+    PS_TRY(ps_machine_examine(&machine, error));
     ps_json_writer_begin(&writer, text);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "potstill");
-    ps_json_write_string(&writer, PS_VERSION);
-    ps_json_write_key(&writer, "name");
-    ps_json_write_string(&writer, pipeline->values.name);
-    ps_json_write_key(&writer, "pipeline");
-    ps_json_write_string(&writer, pipeline->path);
-    ps_json_write_key(&writer, "limit");
-    ps_json_write_integer(&writer, pipeline->limit);
-    ps_json_write_key(&writer, "seed");
-    ps_json_write_integer(&writer, pipeline->values.seed);
-    ps_json_write_key(&writer, "date");
-    ps_json_write_string(&writer, pipeline->values.date);
-    ps_json_write_key(&writer, "store");
-    ps_json_write_string(&writer, pipeline->values.store);
-    ps_json_write_key(&writer, "started");
-    ps_json_write_integer(&writer, (int64_t)time(NULL));
-    write_machine(&writer);
+    ps_json_put_string(&writer, "potstill", PS_VERSION);
+    ps_json_put_string(&writer, "name", pipeline->values.name);
+    ps_json_put_string(&writer, "pipeline", pipeline->path);
+    ps_json_put_integer(&writer, "limit", pipeline->limit);
+    ps_json_put_integer(&writer, "seed", pipeline->values.seed);
+    ps_json_put_string(&writer, "date", pipeline->values.date);
+    ps_json_put_string(&writer, "store", pipeline->values.store);
+    ps_json_put_integer(&writer, "started", (int64_t)time(NULL));
+    ps_json_write_key(&writer, "machine");
+    ps_json_write_begin_object(&writer);
+    ps_machine_write(&machine, &writer);
+    ps_json_write_end_object(&writer);
     ps_json_write_key(&writer, "stages");
     ps_json_write_begin_array(&writer);
     for (size_t i = 0; i < pipeline->stage_count; i++) {
         const struct ps_stage *stage = &pipeline->stages[i];
         ps_json_write_begin_object(&writer);
-        ps_json_write_key(&writer, "id");
-        ps_json_write_string(&writer, stage->id);
-        ps_json_write_key(&writer, "kind");
-        ps_json_write_string(&writer, stage->kind->name);
-        ps_json_write_key(&writer, "fingerprint");
-        ps_json_write_string(&writer, stage->fingerprint);
+        ps_json_put_string(&writer, "id", stage->id);
+        ps_json_put_string(&writer, "kind", stage->kind->name);
+        ps_json_put_string(&writer, "fingerprint", stage->fingerprint);
         ps_json_write_end_object(&writer);
     }
     ps_json_write_end_array(&writer);
@@ -226,6 +196,7 @@ enum ps_status ps_run_describe(struct ps_pipeline *pipeline, struct ps_error *er
 
 bool ps_stage_is_done(const struct ps_stage *stage) {
     char path[PATH_MAX];
+    if (!stage->directory) return false;
     snprintf(path, sizeof path, "%s/done", stage->directory);
     return ps_file_exists(path);
 }
@@ -233,7 +204,10 @@ bool ps_stage_is_done(const struct ps_stage *stage) {
 enum ps_status ps_stage_begin(struct ps_pipeline *pipeline, const struct ps_stage *stage,
                               struct ps_error *error) {
     struct ps_buffer text;
+    char progress[PATH_MAX];
     ps_buffer_init(&text, 64 << 20);
+    snprintf(progress, sizeof progress, "%s/progress.json", pipeline->run_directory);
+    unlink(progress); /* of the stage before */
     enum ps_status status = ps_directory_create(stage->directory, error);
     if (status == PS_OK) status = ps_stage_identity(pipeline, stage, &text, error);
     if (status == PS_OK) status = write_file(stage->directory, "stage.json", &text, error);
@@ -241,17 +215,11 @@ enum ps_status ps_stage_begin(struct ps_pipeline *pipeline, const struct ps_stag
     return status;
 }
 
-/* A link appears under its name by rename, so that there is always the old one or the new one. */
 static enum ps_status link_newest(const struct ps_pipeline *pipeline, const struct ps_stage *stage,
                                   struct ps_error *error) {
-    char link[PATH_MAX], fresh[PATH_MAX];
-    const char *target = strrchr(stage->directory, '/') + 1;
+    char link[PATH_MAX];
     snprintf(link, sizeof link, "%s/%s", pipeline->run_directory, stage->id);
-    snprintf(fresh, sizeof fresh, "%s/.%s.tmp-%ld", pipeline->run_directory, stage->id,
-             (long)getpid());
-    unlink(fresh);
-    if (symlink(target, fresh) != 0 || rename(fresh, link) != 0)
-        return ps_error_errno(error, errno, "%s", link);
+    PS_TRY(ps_link_replace(link, strrchr(stage->directory, '/') + 1, error));
     return ps_directory_sync(pipeline->run_directory, error);
 }
 

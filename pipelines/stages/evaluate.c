@@ -157,8 +157,8 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
         PS_TRY(last_grader(context, &grader, error));
         if (strcmp(grader, ps_grade_version()) == 0) return PS_OK;
         plan->up_to_date = false;
-        snprintf(plan->why, sizeof plan->why, "graded by version %s of the grader, this is %s",
-                 grader[0] ? grader : "?", ps_grade_version());
+        ps_stage_plan_why(plan, "graded by version %s of the grader, this is %s",
+                          grader[0] ? grader : "?", ps_grade_version());
         return PS_OK;
     }
     PS_TRY(open_evaluation(context, &evaluation, error));
@@ -169,8 +169,8 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
     PS_TRY(ps_evaluation_survey(&evaluation, path, &survey, error));
     int64_t missing = survey.replies - survey.done;
     plan->tokens = missing * evaluation.settings->max_tokens;
-    snprintf(plan->why, sizeof plan->why, "%lld of %lld replies are missing", (long long)missing,
-             (long long)survey.replies);
+    ps_stage_plan_why(plan, "%lld of %lld replies are missing", (long long)missing,
+                      (long long)survey.replies);
     return PS_OK;
 }
 

@@ -65,15 +65,18 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
     int64_t pending;
     if (!plan->up_to_date) return PS_OK;
     plan->up_to_date = false;
-    snprintf(plan->why, sizeof plan->why, "the store is gone");
-    if (!ps_file_exists(context->pipeline->values.store)) return PS_OK;
+    if (!ps_file_exists(context->pipeline->values.store)) {
+        ps_stage_plan_why(plan, "the store is gone");
+        return PS_OK;
+    }
     PS_TRY(ps_store_open(&store, context->pipeline->values.store, PS_STORE_READ, error));
     enum ps_status status = count_pending(context, store, &pending, error);
     ps_store_close(store);
     PS_TRY(status);
     plan->up_to_date = pending == 0;
-    snprintf(plan->why, sizeof plan->why, "%lld traces have no verdict by grader version %s",
-             (long long)pending, ps_grade_version());
+    if (pending)
+        ps_stage_plan_why(plan, "%lld traces have no verdict by grader version %s",
+                          (long long)pending, ps_grade_version());
     return PS_OK;
 }
 
@@ -113,7 +116,7 @@ static enum ps_status write_result(const struct ps_stage_context *context,
     enum ps_status status = ps_stage_result_end(&file, context, error);
     if (status == PS_OK) {
         ps_progress_end(context->progress);
-        ps_log_note("grade: %lld of %lld traces are correct",
+        ps_log_note("%s: %lld of %lld traces are correct", context->stage->id,
                     (long long)verdicts[PS_VERDICT_CORRECT], (long long)traces);
     }
     return status;

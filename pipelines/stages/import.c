@@ -1,12 +1,13 @@
 /* The import stage: replies that one has already. A data set's worked solutions, or its bare
  * answers as a control, become traces of a source of their own, so that everything behind sampling
- * works on them. They are kept as a selection under the stage's
- * fingerprint, as those of select are. */
+ * works on them. They are kept as a selection under the stage's fingerprint, as those of select
+ * are. */
 
 #include "pipelines/stages/prompts.h"
 #include "pipelines/stages/stages_internal.h"
 
 #include "base/file.h"
+#include "base/stop.h"
 
 #include <string.h>
 
@@ -105,40 +106,73 @@ static enum ps_status import_row(struct import *import, const struct ps_prompter
     return status;
 }
 
-static enum ps_status import_datasets(struct import *import, struct ps_error *error) {
+/* Rows of a set that a run takes. */
+static enum ps_status rows_of(const struct ps_stage_context *context, const char *name,
+                              const struct ps_dataset **dataset, size_t *rows,
+                              struct ps_error *error) {
+    PS_TRY(ps_dataset_get(context->catalog, name, dataset, error));
+    *rows = (*dataset)->count;
+    if (context->limit && *rows > (size_t)context->limit) *rows = (size_t)context->limit;
+    return PS_OK;
+}
+
+static enum ps_status import_rows(struct import *import, const struct ps_prompter *prompter,
+                                  struct ps_error *error) {
     const struct ps_stage_context *context = import->context;
-    const struct import_settings *settings = import->settings;
-    struct ps_prompter prompter;
-    PS_TRY(put_identities(import, targets[settings->target], error));
-    PS_TRY(ps_prompter_open(&prompter, context, settings->prompt, -1, error));
-    for (size_t d = 0; d < settings->dataset.count; d++) {
-        const struct ps_dataset *dataset;
-        PS_TRY(ps_dataset_get(context->catalog, settings->dataset.items[d], &dataset, error));
-        size_t rows = dataset->count;
-        if (context->limit && rows > (size_t)context->limit) rows = (size_t)context->limit;
-        for (size_t i = 0; i < rows; i++)
-            PS_TRY(import_row(import, &prompter, &dataset->rows[i], error));
+    const struct ps_strings *names = &import->settings->dataset;
+    const struct ps_dataset *dataset;
+    size_t rows, total = 0, done = 0;
+    for (size_t d = 0; d < names->count; d++) {
+        PS_TRY(rows_of(context, names->items[d], &dataset, &rows, error));
+        total += rows;
     }
+    ps_progress_begin(context->progress, context->stage->id, "rows", 0, total);
+    for (size_t d = 0; d < names->count; d++) {
+        PS_TRY(rows_of(context, names->items[d], &dataset, &rows, error));
+        for (size_t i = 0; i < rows; i++) {
+            PS_TRY(ps_stop_check(error));
+            PS_TRY(import_row(import, prompter, &dataset->rows[i], error));
+            ps_progress_update(context->progress, ++done, "%s", names->items[d]);
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_status import_datasets(struct import *import, struct ps_error *error) {
+    struct ps_prompter prompter;
+    PS_TRY(put_identities(import, targets[import->settings->target], error));
+    PS_TRY(ps_prompter_open(&prompter, import->context, import->settings->prompt, -1, error));
+    PS_TRY(import_rows(import, &prompter, error));
+    PS_FAIL_IF(import->count == 0, error, PS_ARGUMENT, "the data sets have no %s to import",
+               targets[import->settings->target]);
     return PS_OK;
 }
 
 /* ---- the stage ---- */
 
+/* How many traces the stage's selection has in the store; two rows can have led to one. */
+static enum ps_status count_kept(const struct ps_stage_context *context, struct ps_store *store,
+                                 int64_t *traces, struct ps_error *error) {
+    struct ps_store_filter filter = {.selection = context->stage->fingerprint};
+    struct ps_store_stats stats;
+    PS_TRY(ps_store_stats(store, &filter, &stats, error));
+    *traces = stats.traces;
+    return PS_OK;
+}
+
 static enum ps_status finish(struct import *import, struct ps_error *error) {
     const struct ps_stage_context *context = import->context;
     struct ps_stage_result file;
+    int64_t kept;
     PS_TRY(ps_store_put_selection(import->store, context->stage->fingerprint, "{}", import->traces,
                                   import->count, error));
     PS_TRY(ps_store_flush(import->store, error));
+    PS_TRY(count_kept(context, import->store, &kept, error));
     ps_stage_result_begin(&file);
-    ps_json_write_key(&file.writer, "prompts");
-    ps_json_write_integer(&file.writer, import->prompts);
-    ps_json_write_key(&file.writer, "traces");
-    ps_json_write_integer(&file.writer, (int64_t)import->count);
-    ps_json_write_key(&file.writer, "added");
-    ps_json_write_integer(&file.writer, import->added);
-    ps_json_write_key(&file.writer, "without_target");
-    ps_json_write_integer(&file.writer, import->without);
+    ps_json_put_integer(&file.writer, "prompts", import->prompts);
+    ps_json_put_integer(&file.writer, "traces", kept);
+    ps_json_put_integer(&file.writer, "added", import->added);
+    ps_json_put_integer(&file.writer, "without_target", import->without);
     return ps_stage_result_end(&file, context, error);
 }
 
@@ -146,9 +180,6 @@ static enum ps_status run(const struct ps_stage_context *context, struct ps_erro
     struct import import = {.context = context, .settings = context->settings};
     PS_TRY(ps_store_open(&import.store, context->pipeline->values.store, PS_STORE_CREATE, error));
     enum ps_status status = import_datasets(&import, error);
-    if (status == PS_OK && import.count == 0)
-        status = ps_error_set(error, PS_ARGUMENT, "the data sets have no %s to import",
-                              targets[import.settings->target]);
     if (status == PS_OK) status = finish(&import, error);
     ps_store_close(import.store);
     ps_free(import.traces);
@@ -172,13 +203,37 @@ static enum ps_status check(const struct ps_stage_context *context, struct ps_er
     return PS_OK;
 }
 
+/* The traces that the last run kept; 0 when its result cannot be read. */
+static int64_t last_kept(const struct ps_stage_context *context) {
+    const char *path = ps_path_join(context->arena, context->directory, "result.json");
+    json_t *json = NULL;
+    int64_t traces = 0;
+    if (!path || ps_json_read_file(path, 1 << 20, &json, NULL) != PS_OK) return 0;
+    ps_json_integer_or(json, "traces", 0, INT64_MAX, 0, &traces, NULL);
+    json_decref(json);
+    return traces;
+}
+
 static enum ps_status plan(const struct ps_stage_context *context, struct ps_stage_plan *plan,
                            struct ps_error *error) {
-    (void)error;
-    if (plan->up_to_date && !ps_file_exists(context->pipeline->values.store)) {
-        plan->up_to_date = false;
-        snprintf(plan->why, sizeof plan->why, "the store is gone");
+    const char *path = context->pipeline->values.store;
+    struct ps_store *store;
+    int64_t kept = 0, before;
+    if (!plan->up_to_date) return PS_OK;
+    plan->up_to_date = false;
+    if (!ps_file_exists(path)) {
+        ps_stage_plan_why(plan, "the store is gone");
+        return PS_OK;
     }
+    PS_TRY(ps_store_open(&store, path, PS_STORE_READ, error));
+    enum ps_status status = count_kept(context, store, &kept, error);
+    ps_store_close(store);
+    PS_TRY(status);
+    before = last_kept(context);
+    plan->up_to_date = before > 0 && kept >= before;
+    if (!plan->up_to_date)
+        ps_stage_plan_why(plan, "the store has %lld of %lld traces", (long long)kept,
+                          (long long)before);
     return PS_OK;
 }
 

@@ -6,9 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct ps_settings_table report_table = {
     "report", "Writes report.html and report.json.", NULL, 0, 1};
@@ -16,18 +14,13 @@ static const struct ps_settings_table report_table = {
 static const char *const consumes[] = {"sample", "import", "grade",    "select",
                                        "train",  "score",  "evaluate", NULL};
 
-/* By rename, so that there is always the old link or the new one. */
 static enum ps_status link_newest(const struct ps_stage_context *context, const char *name,
                                   struct ps_error *error) {
-    const char *folder = context->pipeline->run_directory;
-    char *link = ps_path_join(context->arena, folder, name);
-    char *fresh = ps_arena_format(context->arena, "%s/.%s.tmp-%ld", folder, name, (long)getpid());
+    char *link = ps_path_join(context->arena, context->pipeline->run_directory, name);
     char *target =
         ps_arena_format(context->arena, "%s/%s", strrchr(context->directory, '/') + 1, name);
-    PS_FAIL_IF(!link || !fresh || !target, error, PS_MEMORY, "out of memory");
-    unlink(fresh);
-    if (symlink(target, fresh) == 0 && rename(fresh, link) == 0) return PS_OK;
-    return ps_error_errno(error, errno, "%s", link);
+    PS_FAIL_IF(!link || !target, error, PS_MEMORY, "out of memory");
+    return ps_link_replace(link, target, error);
 }
 
 static enum ps_status run(const struct ps_stage_context *context, struct ps_error *error) {
@@ -45,7 +38,7 @@ static enum ps_status run(const struct ps_stage_context *context, struct ps_erro
     if (status == PS_OK) status = link_newest(context, "report.json", error);
     if (status == PS_OK) {
         ps_progress_end(context->progress);
-        ps_log_note("report: %s/report.html", context->pipeline->run_directory);
+        ps_log_note("%s: %s/report.html", stage->id, context->pipeline->run_directory);
     }
     return status;
 }

@@ -2,6 +2,19 @@
 
 #include "base/file.h"
 
+#include <stdarg.h>
+#include <string.h>
+
+void ps_stage_plan_why(struct ps_stage_plan *plan, const char *format, ...) {
+    size_t size = strlen(plan->why);
+    if (size) size += (size_t)snprintf(plan->why + size, sizeof plan->why - size, "; ");
+    if (size >= sizeof plan->why) return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(plan->why + size, sizeof plan->why - size, format, arguments);
+    va_end(arguments);
+}
+
 enum { RESULT_LIMIT = 64 << 20 };
 
 void ps_stage_result_begin(struct ps_stage_result *result) {

@@ -29,8 +29,7 @@ static const struct ps_setting items[] = {
              "says"},
     {"samples", PS_SETTING_INTEGER, AT(samples), "1", .minimum = 1, .maximum = 1e6,
      .identity = true, .unit = "replies",
-     .help = "for each question; only missing ones are "
-             "sampled"},
+     .help = "for each question; only missing ones are sampled"},
     PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "1", "4096"),
 };
 static const struct ps_settings_table sample_table =
@@ -114,8 +113,7 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
         PS_TRY(work_open(&work, context, settings->models.items[i], error));
         if (!work.sampling.folder) {
             plan->up_to_date = false;
-            snprintf(plan->why, sizeof plan->why, "the model '%s' is not made yet",
-                     work.sampling.name);
+            ps_stage_plan_why(plan, "the model '%s' is not made yet", work.sampling.name);
             return PS_OK;
         }
         PS_TRY(ps_sampling_survey(&work.sampling, context->pipeline->values.store, &survey, error));
@@ -127,9 +125,11 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
     if (plan->up_to_date) plan->up_to_date = missing == 0 || missing <= known_failures(context);
     if (plan->up_to_date) return PS_OK;
     plan->tokens = missing * settings->sampling.max_tokens;
-    snprintf(plan->why, sizeof plan->why,
-             missing ? "%lld of %lld replies are missing%s" : "no reply is missing",
-             (long long)missing, (long long)replies, cut ? ", some of them to be continued" : "");
+    if (missing)
+        ps_stage_plan_why(plan, "%lld of %lld replies are missing%s", (long long)missing,
+                          (long long)replies, cut ? ", some of them to be continued" : "");
+    else
+        ps_stage_plan_why(plan, "no reply is missing");
     return PS_OK;
 }
 

@@ -25,11 +25,8 @@ enum ps_status ps_sampling_model(const struct ps_stage_context *context, const c
     const struct ps_pipeline_model *model = reference.model;
     *thinking = model ? model->thinking : -1;
     *folder = reference.path;
-    if (reference.stage) { /* the folder alone may be half of one: the stage was killed */
-        const char *directory = reference.stage->directory;
-        const char *done = directory ? ps_path_join(context->arena, directory, "done") : NULL;
-        if (!done || !ps_file_exists(done)) *folder = NULL;
-    }
+    /* A stage that was killed leaves half a folder. */
+    if (reference.stage && !ps_stage_is_done(reference.stage)) *folder = NULL;
     PS_FAIL_IF(model && model->url, error, PS_UNSUPPORTED,
                "the model '%s' is served: sampling from a server is not built yet", name);
     PS_FAIL_IF(model && !model->path, error, PS_UNSUPPORTED,

@@ -53,15 +53,17 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
     char before[PS_HASH_HEX_SIZE], now[PS_HASH_HEX_SIZE] = "";
     if (!plan->up_to_date) return PS_OK;
     plan->up_to_date = false;
-    snprintf(plan->why, sizeof plan->why, "the store is gone");
-    if (!ps_file_exists(context->pipeline->values.store)) return PS_OK;
+    if (!ps_file_exists(context->pipeline->values.store)) {
+        ps_stage_plan_why(plan, "the store is gone");
+        return PS_OK;
+    }
     PS_TRY(read_state(context, before, error));
     PS_TRY(ps_store_open(&store, context->pipeline->values.store, PS_STORE_READ, error));
     enum ps_status status = present_state(context, store, now, error);
     ps_store_close(store);
     PS_TRY(status);
     plan->up_to_date = strcmp(before, now) == 0;
-    snprintf(plan->why, sizeof plan->why, "traces or verdicts have changed");
+    if (!plan->up_to_date) ps_stage_plan_why(plan, "traces or verdicts have changed");
     return PS_OK;
 }
 

@@ -38,13 +38,18 @@ struct ps_stage_plan {
     /* In: the directory's "done" is there. Out: whether there is nothing to do. A stage whose
      * results lie in the store looks there instead: the store may have lost or gained traces. */
     bool up_to_date;
-    char why[256];  /* what is to do: "1200 of 4000 replies are missing" */
+    char why[256];  /* what is to do; when it is called, why the directory is not done */
     double seconds; /* estimates; NAN: unknown */
     int64_t memory; /* bytes, most at one time; PS_UNSET_INTEGER: unknown */
     int64_t disk;   /* bytes that will be written */
     int64_t tokens; /* sampled or trained on */
     double money;   /* dollars */
 };
+
+/* Adds to `why`, behind what stands there: "runs for the first time; 40 of 40 replies are missing".
+ */
+void ps_stage_plan_why(struct ps_stage_plan *plan, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 struct ps_stage_kind {
     const char *name, *help;

@@ -82,12 +82,8 @@ static enum ps_status prepare(struct ps_training *train, const struct ps_stage_c
 
 /* Whether everything that the stage starts from is there already. */
 static bool inputs_are_done(const struct ps_stage *stage) {
-    for (size_t i = 0; i < stage->input_count; i++) {
-        char path[4096];
-        if (!stage->inputs[i]->directory) return false;
-        snprintf(path, sizeof path, "%s/done", stage->inputs[i]->directory);
-        if (!ps_file_exists(path)) return false;
-    }
+    for (size_t i = 0; i < stage->input_count; i++)
+        if (!ps_stage_is_done(stage->inputs[i])) return false;
     return true;
 }
 
@@ -145,8 +141,8 @@ static bool lacks_a_step(const struct ps_training *train, struct ps_stage_plan *
         snprintf(path, sizeof path, "%s/%s/model.safetensors", train->context->directory,
                  train->keep[i].name);
         if (ps_file_exists(path)) continue;
-        snprintf(plan->why, sizeof plan->why, "the weights of step %lld were not kept",
-                 (long long)train->keep[i].step);
+        ps_stage_plan_why(plan, "the weights of step %lld were not kept",
+                          (long long)train->keep[i].step);
         return true;
     }
     return false;

@@ -102,4 +102,8 @@ expect 2 'no run.json' report .
 expect 0 'everything is up to date' run tiny.yaml
 rm traces.db
 expect 0 'grade +to run +the store is gone' plan tiny.yaml
+expect 0 '' run tiny.yaml --only sample
+expect 0 'import +to run +the store has 0 of 20 traces' plan tiny.yaml
+expect 0 'import: the store has 0 of 20 traces' run tiny.yaml
+expect 0 'everything is up to date' run tiny.yaml
 [ $failures = 0 ]

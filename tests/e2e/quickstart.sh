@@ -39,7 +39,7 @@ awk "BEGIN { exit !($(share teacher) > 0.8 && $(share student) > $(share base)) 
     fail "teacher $(share teacher), student $(share student), base $(share base)"
 
 run >again 2>log || fail "the second run"
-grep -q "not run yet\|missing" log && fail "the second run did something: $(cat log)"
+grep -q "for the first time\|missing" log && fail "the second run did something: $(cat log)"
 
 prepare killed
 for ((i = 0; i < kills; i++)); do

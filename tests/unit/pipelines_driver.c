@@ -332,6 +332,35 @@ static void the_run_directory_tells_its_state(void **state) {
     ps_buffer_release(&resolved);
 }
 
+static void the_resolved_pipeline_has_the_same_results(void **state) {
+    (void)state;
+    struct ps_error error = {0};
+    struct ps_buffer resolved;
+    const char *text = HEAD "models: {m: {path: model}}\nstages:\n  - make: {id: a, model: m}\n"
+                            "  - make: {id: b}\n  - sum: {needs: [b], model: a}\n";
+    assert_ok(run_with(text, NULL, NULL, NULL, &error));
+    ps_buffer_init(&resolved, 10000);
+    assert_ok(ps_file_read("runs/t/pipeline.resolved.yaml", &resolved, &error));
+    assert_string_equal(fingerprint_with(resolved.data, NULL, "sum"),
+                        fingerprint_with(text, NULL, "sum"));
+    ps_buffer_release(&resolved);
+}
+
+static void a_run_says_what_it_ran_on(void **state) {
+    (void)state;
+    struct ps_error error = {0};
+    json_t *run, *machine, *libraries;
+    const char *kernels;
+    assert_ok(run_with(TWO, NULL, NULL, NULL, &error));
+    assert_ok(ps_json_read_file("runs/t/run.json", 1 << 20, &run, &error));
+    machine = ps_json_get(run, "machine");
+    assert_ok(ps_json_string(machine, "kernels", &kernels, &error));
+    assert_true(strlen(kernels) > 0);
+    libraries = ps_json_get(machine, "libraries");
+    assert_non_null(json_string_value(ps_json_get(libraries, "SQLite")));
+    json_decref(run);
+}
+
 static void metrics_are_lines_of_json(void **state) {
     (void)state;
     struct ps_error error = {0};
@@ -359,6 +388,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_stopped_stage_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(parts_of_a_run_want_what_they_need, begin, end),
         cmocka_unit_test_setup_teardown(the_run_directory_tells_its_state, begin, end),
+        cmocka_unit_test_setup_teardown(the_resolved_pipeline_has_the_same_results, begin, end),
+        cmocka_unit_test_setup_teardown(a_run_says_what_it_ran_on, begin, end),
         cmocka_unit_test_setup_teardown(metrics_are_lines_of_json, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
