@@ -82,3 +82,15 @@ static inline float ps_row_sum_products(const float *x, const float *y, int64_t 
     for (int64_t i = 0; i < n; i++) lane[i % 16] = lane[i % 16] + x[i] * y[i];
     return ps_fold_lanes(lane);
 }
+
+/* ---- the optimizer ------------------------------------------------------------------------ */
+
+/* 1 - beta^step, the power by squaring */
+static inline float ps_bias_correction(float beta, int64_t step) {
+    double power = 1, square = beta;
+    for (; step > 0; step /= 2) {
+        if (step % 2) power = power * square;
+        square = square * square;
+    }
+    return (float)(1 - power);
+}

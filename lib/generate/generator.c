@@ -1,16 +1,10 @@
 #include "generate/generate.h"
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "generate/generator_internal.h"
 
 #include <string.h>
-#include <time.h>
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- opening ---- */
 
@@ -272,7 +266,7 @@ static enum ps_status hand_over(const struct sequence *sequence, ps_generate_sin
                                       .prompt_count = sequence->prompt->count,
                                       .max_tokens = sequence->max_tokens,
                                       .finish = sequence->finish,
-                                      .seconds = seconds_now() - sequence->started};
+                                      .seconds = ps_seconds() - sequence->started};
     return sink(context, &reply, error);
 }
 
@@ -300,7 +294,7 @@ enum ps_status ps_generator_step(struct ps_generator *generator, ps_generate_sin
                                  void *context, struct ps_error *error) {
     struct schedule schedule;
     struct ps_matrix logits;
-    double start = seconds_now();
+    double start = ps_seconds();
     PS_TRY(deliver(generator, sink, context, error)); /* left by a sink that failed */
     PS_TRY(generator_schedule(generator, &schedule, error));
     if (schedule.items == 0) return PS_OK;
@@ -319,7 +313,7 @@ enum ps_status ps_generator_step(struct ps_generator *generator, ps_generate_sin
     generator->rates.prefill_tokens += schedule.prefill_rows;
     generator->rates.decode_tokens += schedule.decode_rows;
     generator->rates.steps++;
-    generator->rates.seconds += seconds_now() - start;
+    generator->rates.seconds += ps_seconds() - start;
     return deliver(generator, sink, context, error);
 }
 

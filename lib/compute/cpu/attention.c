@@ -1,18 +1,15 @@
 /* Attention over pages of 128 positions.
  *
- * A page holds for each key/value head its keys as a B operand (positions are lanes, K = key_size)
- * and then its values as another (columns are lanes, K = 128 positions), so that both products are
- * the linear layers' kernels. Up to 48 rows of queries meet one page after the other: scores,
- * softmax, product with the values, merge. In a decode step the rows are the query heads that share
- * a key/value head. Training packs its keys and values into pages in scratch memory first.
+ * A page (attention_internal.h) holds packed operands, so that both products are the linear layers'
+ * kernels. Up to 48 rows of queries meet one page after the other: scores, softmax, product with
+ * the values, merge. In a decode step the rows are the query heads that share a key/value head.
+ * Training packs its keys and values into pages in scratch memory first.
  *
  * FP8 caches and values that lie in the keys (MLA) are the reference's, with its own pages. */
 
 #include "compute/cpu/attention_internal.h"
 
-#include <string.h>
-
-enum { POSITIONS = PS_PAGE_POSITIONS, QUERIES = PS_CPU_QUERIES, KEY_BLOCKS = 4 };
+enum { POSITIONS = PS_PAGE_POSITIONS, QUERIES = PS_CPU_QUERIES };
 
 static bool is_reference(const struct ps_attention_shape *shape) {
     return shape->cache == PS_DTYPE_F8_E4M3 || shape->value_in_key;
@@ -22,92 +19,11 @@ static int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
-/* ---- pages -------------------------------------------------------------------------------- */
-
-struct layout {
-    const struct ps_cpu_kernels *kernels;
-    bool bf16;
-    int64_t key_blocks;            /* of 32 in a key */
-    size_t key_bytes, value_bytes; /* of one head's keys and values */
-    size_t bytes;                  /* of a page */
-};
-
-static struct layout get_layout(const struct ps_cpu_kernels *kernels,
-                                const struct ps_attention_shape *shape) {
-    struct layout layout = {.kernels = kernels, .bf16 = shape->cache == PS_DTYPE_BF16};
-    layout.key_blocks = ceil_div(shape->key_size, PS_CPU_BLOCK);
-    layout.key_bytes = ps_cpu_packed_b_bytes(kernels, POSITIONS, shape->key_size, layout.bf16);
-    layout.value_bytes = ps_cpu_packed_b_bytes(kernels, shape->value_size, POSITIONS, layout.bf16);
-    layout.bytes = (layout.key_bytes + layout.value_bytes) * (size_t)shape->key_value_heads;
-    return layout;
-}
-
-static const char *keys_of(const struct layout *layout, const char *page, int64_t group) {
-    return page + (size_t)group * (layout->key_bytes + layout->value_bytes);
-}
-
-static const char *values_of(const struct layout *layout, const char *page, int64_t group) {
-    return keys_of(layout, page, group) + layout->key_bytes;
-}
+/* ---- the cache ---------------------------------------------------------------------------- */
 
 static size_t page_bytes(const struct ps_compute *compute, const struct ps_attention_shape *shape) {
     if (is_reference(shape)) return ps_reference_attention.page_bytes(compute, shape);
-    return get_layout(((const struct ps_cpu *)compute)->kernels, shape).bytes;
-}
-
-/* Element (row, k) of a packed B operand, in elements. */
-static size_t place(const struct layout *layout, int64_t row, int64_t k, int64_t blocks) {
-    const int64_t lanes = layout->kernels->lanes, block = PS_CPU_BLOCK, i = k % block;
-    int64_t base = (row / lanes * blocks + k / block) * block * lanes;
-    int64_t slot = i / 2 + i % 2 * (block / 2);
-    if (!layout->bf16) return (size_t)(base + slot * lanes + row % lanes);
-    return (size_t)(base + (slot / 2 * lanes + row % lanes) * 2 + 1 - slot % 2);
-}
-
-static void put(const struct layout *layout, char *to, size_t place_of, struct ps_matrix from,
-                int64_t row, int64_t column) {
-    int64_t i = row * from.stride + column;
-    if (layout->bf16)
-        ((uint16_t *)to)[place_of] = ((const uint16_t *)from.data)[i];
-    else
-        ((float *)to)[place_of] = ((const float *)from.data)[i];
-}
-
-struct append {
-    struct layout layout;
-    const struct ps_attention_shape *shape;
-    const struct ps_paged_batch *batch;
-    struct ps_matrix k, v;
-    char *cache;
-};
-
-/* Key/value heads [first, end) of all rows. A page is zeroed with its first position, so that
- * positions that are not there yet count as zeros. */
-static void append_heads(const void *arguments, int64_t first, int64_t end) {
-    const struct append *a = arguments;
-    const struct layout *layout = &a->layout;
-    const struct ps_paged_batch *batch = a->batch;
-    const int64_t key_size = a->shape->key_size, value_size = a->shape->value_size;
-    for (int64_t s = 0; s < batch->sequences; s++) {
-        for (int64_t row = batch->first_row[s]; row < batch->first_row[s + 1]; row++) {
-            int64_t position = batch->first_position[s] + row - batch->first_row[s];
-            int64_t index = position % POSITIONS;
-            char *page =
-                a->cache + (size_t)batch->pages[s * batch->pages_stride + position / POSITIONS] *
-                               layout->bytes;
-            for (int64_t g = first; g < end; g++) {
-                char *keys = (char *)(uintptr_t)keys_of(layout, page, g);
-                char *values = (char *)(uintptr_t)values_of(layout, page, g);
-                if (index == 0) memset(keys, 0, layout->key_bytes + layout->value_bytes);
-                for (int64_t c = 0; c < key_size; c++)
-                    put(layout, keys, place(layout, index, c, layout->key_blocks), a->k, row,
-                        g * key_size + c);
-                for (int64_t c = 0; c < value_size; c++)
-                    put(layout, values, place(layout, c, index, KEY_BLOCKS), a->v, row,
-                        g * value_size + c);
-            }
-        }
-    }
+    return ps_cpu_page_layout(((const struct ps_cpu *)compute)->kernels, shape).bytes;
 }
 
 static void append(struct ps_stream *stream, const struct ps_attention_shape *shape,
@@ -117,11 +33,7 @@ static void append(struct ps_stream *stream, const struct ps_attention_shape *sh
         ps_reference_attention.append(stream, shape, batch, k, v, cache);
         return;
     }
-    struct append arguments = {
-        get_layout(ps_cpu_stream(stream)->kernels, shape), shape, batch, k, v, cache};
-    assert(k.dtype == shape->cache && v.dtype == shape->cache);
-    ps_cpu_run(stream, append_heads, &arguments, shape->key_value_heads,
-               2.0 * (double)(k.rows * (shape->key_size + shape->value_size)));
+    ps_cpu_append(stream, shape, batch, k, v, cache);
 }
 
 /* ---- products ----------------------------------------------------------------------------- */
@@ -157,7 +69,7 @@ struct queries {
 
 struct work {
     struct ps_cpu_stream *stream;
-    struct layout layout;
+    struct ps_cpu_page_layout layout;
     const struct ps_attention_shape *shape;
     const struct ps_paged_batch *batch;
     const int32_t *first_page; /* of each sequence, where its pages follow each other; or NULL */
@@ -192,7 +104,7 @@ static struct buffers get_buffers(char *scratch, const struct ps_attention_shape
 static void meet_page(const struct work *work, const struct queries *queries,
                       struct ps_cpu_softmax *state, const struct buffers *buffers, const char *page,
                       int64_t first) {
-    const struct layout *layout = &work->layout;
+    const struct ps_cpu_page_layout *layout = &work->layout;
     const struct ps_cpu_kernels *kernels = layout->kernels;
     const struct ps_attention_shape *shape = work->shape;
     const int64_t lanes = kernels->lanes, value_size = shape->value_size;
@@ -208,12 +120,12 @@ static void meet_page(const struct work *work, const struct queries *queries,
     }
     if (end == 0) return;
     ps_cpu_packed_product(kernels, layout->bf16, buffers->q, state->rows,
-                          keys_of(layout, page, queries->group), ceil_div(end, lanes) * lanes,
-                          layout->key_blocks, layout->key_blocks, buffers->scores, POSITIONS,
-                          false);
+                          ps_cpu_page_keys(layout, page, queries->group),
+                          ceil_div(end, lanes) * lanes, layout->key_blocks, layout->key_blocks,
+                          buffers->scores, POSITIONS, false);
     kernels->attention->softmax(state, buffers->scores, shape->scale, layout->bf16, buffers->p);
     kernels->attention->share(state);
-    const char *values = values_of(layout, page, queries->group);
+    const char *values = ps_cpu_page_values(layout, page, queries->group);
     float totals[PS_CPU_MOST_TOTALS] __attribute__((aligned(64)));
     for (int64_t c = 0; c < value_size; c += lanes) {
         for (int r = 0; r < state->rows; r += (int)tile) {
@@ -313,7 +225,7 @@ static void run(struct ps_stream *stream, const struct ps_attention_shape *shape
                 const void *cache, struct ps_matrix out, float *log_sum) {
     struct work work = {
         .stream = ps_cpu_stream(stream),
-        .layout = get_layout(ps_cpu_stream(stream)->kernels, shape),
+        .layout = ps_cpu_page_layout(ps_cpu_stream(stream)->kernels, shape),
         .shape = shape,
         .batch = batch,
         .first_page = first_page,
@@ -355,47 +267,6 @@ static void paged(struct ps_stream *stream, const struct ps_attention_shape *sha
 
 /* ---- training ----------------------------------------------------------------------------- */
 
-struct make_pages {
-    struct layout layout;
-    const struct ps_attention_shape *shape;
-    const struct ps_paged_batch *batch;
-    struct ps_matrix k, v;
-    char *cache;
-};
-
-static void make_page(const struct make_pages *a, int64_t row, int64_t count, int64_t group,
-                      char *page) {
-    const struct layout *layout = &a->layout;
-    const struct ps_attention_shape *shape = a->shape;
-    const int64_t lanes = layout->kernels->lanes;
-    const size_t value_panel = (size_t)(POSITIONS * lanes * (layout->bf16 ? 2 : 4));
-    struct ps_matrix k = ps_matrix_rows(a->k, row, count), v = ps_matrix_rows(a->v, row, count);
-    struct ps_cpu_source keys =
-        ps_cpu_source(ps_matrix_columns(k, group * shape->key_size, shape->key_size));
-    struct ps_cpu_source values =
-        ps_cpu_transposed(ps_matrix_columns(v, group * shape->value_size, shape->value_size));
-    layout->kernels->pack_b(&keys, 0, count, layout->bf16,
-                            (char *)(uintptr_t)keys_of(layout, page, group));
-    char *to = (char *)(uintptr_t)values_of(layout, page, group);
-    for (int64_t c = 0; c < shape->value_size; c += lanes, to += value_panel)
-        layout->kernels->pack_b(&values, c, ps_min(lanes, shape->value_size - c), layout->bf16, to);
-}
-
-/* Pages * heads [first, end). */
-static void make_pages(const void *arguments, int64_t first, int64_t end) {
-    const struct make_pages *a = arguments;
-    const int64_t heads = a->shape->key_value_heads;
-    int64_t item = 0;
-    for (int64_t s = 0; s < a->batch->sequences; s++) {
-        int64_t row = a->batch->first_row[s], row_end = a->batch->first_row[s + 1];
-        for (; row < row_end; row += POSITIONS)
-            for (int64_t g = 0; g < heads; g++, item++)
-                if (item >= first && item < end)
-                    make_page(a, row, ps_min(POSITIONS, row_end - row), g,
-                              a->cache + (size_t)(item / heads) * a->layout.bytes);
-    }
-}
-
 static int64_t pages_at_once(const struct ps_compute_limits *limits) {
     return limits->rows / POSITIONS + limits->positions / POSITIONS + 32;
 }
@@ -427,7 +298,6 @@ static void packed_forward(struct ps_stream *stream, const struct ps_attention_s
     int32_t *pages = (int32_t *)ps_cpu_stream(stream)->shared_scratch;
     int32_t *zeros = pages + most, *first_page = zeros + most;
     char *cache = (char *)pages + rounded((size_t)(3 * most) * sizeof(int32_t));
-    struct layout layout = get_layout(ps_cpu_stream(stream)->kernels, &own);
     for (int64_t i = 0; i < most; i++) {
         pages[i] = (int32_t)i;
         zeros[i] = 0;
@@ -441,9 +311,7 @@ static void packed_forward(struct ps_stream *stream, const struct ps_attention_s
             used += wanted;
         }
         struct ps_paged_batch batch = {count, 0, starts + s, zeros, pages};
-        struct make_pages make = {layout, &own, &batch, k, v, cache};
-        ps_cpu_run(stream, make_pages, &make, used * own.key_value_heads,
-                   0.1 * (double)(POSITIONS * (own.key_size + own.value_size)));
+        ps_cpu_make_pages(stream, &own, &batch, k, v, cache, used);
         run(stream, &own, &batch, first_page, q, cache, out, log_sum);
         s += count;
     }
@@ -455,7 +323,7 @@ size_t ps_cpu_attention_shared(const struct ps_cpu_kernels *kernels,
                                const struct ps_compute_limits *limits) {
     struct ps_attention_shape shape = largest_shape(limits);
     size_t most = (size_t)pages_at_once(limits);
-    return rounded(most * 3 * sizeof(int32_t)) + most * get_layout(kernels, &shape).bytes;
+    return rounded(most * 3 * sizeof(int32_t)) + most * ps_cpu_page_layout(kernels, &shape).bytes;
 }
 
 size_t ps_cpu_attention_scratch(const struct ps_compute_limits *limits) {

@@ -7,6 +7,45 @@ enum { PS_CPU_QUERIES = 48 }; /* rows of queries that meet a block of keys at a 
 
 enum ps_cpu_action { PS_CPU_KEEP, PS_CPU_SET, PS_CPU_MIX };
 
+/* ---- pages (attention_pages.c) ---- */
+
+enum { PS_CPU_VALUE_BLOCKS = PS_PAGE_POSITIONS / PS_CPU_BLOCK }; /* of 32 in a column of values */
+
+/* A page holds for each key/value head its keys as a B operand (positions are lanes, K = key_size)
+ * and then its values as another (columns are lanes, K = 128 positions). */
+struct ps_cpu_page_layout {
+    const struct ps_cpu_kernels *kernels;
+    bool bf16;
+    int64_t key_blocks;            /* of 32 in a key */
+    size_t key_bytes, value_bytes; /* of one head's keys and values */
+    size_t bytes;                  /* of a page */
+};
+
+struct ps_cpu_page_layout ps_cpu_page_layout(const struct ps_cpu_kernels *kernels,
+                                             const struct ps_attention_shape *shape);
+
+static inline char *ps_cpu_page_keys(const struct ps_cpu_page_layout *layout, const char *page,
+                                     int64_t group) {
+    return (char *)(uintptr_t)page + (size_t)group * (layout->key_bytes + layout->value_bytes);
+}
+
+static inline char *ps_cpu_page_values(const struct ps_cpu_page_layout *layout, const char *page,
+                                       int64_t group) {
+    return ps_cpu_page_keys(layout, page, group) + layout->key_bytes;
+}
+
+/* attention.append, except for shapes that are the reference's. */
+void ps_cpu_append(struct ps_stream *stream, const struct ps_attention_shape *shape,
+                   const struct ps_paged_batch *batch, struct ps_matrix k, struct ps_matrix v,
+                   void *cache);
+/* All `pages` pages of the batch's sequences, one after the other from `cache` on; k and v have the
+ * type of the cache. */
+void ps_cpu_make_pages(struct ps_stream *stream, const struct ps_attention_shape *shape,
+                       const struct ps_paged_batch *batch, struct ps_matrix k, struct ps_matrix v,
+                       void *cache, int64_t pages);
+
+/* ---- queries against keys ---- */
+
 /* The running softmax of some rows of queries, and what the last block of keys did to it. */
 struct ps_cpu_softmax {
     int rows;

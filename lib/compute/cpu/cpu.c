@@ -7,13 +7,13 @@
 #include "compute/cpu/cpu.h"
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/random.h"
 #include "compute/cpu/cpu_internal.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- families ----------------------------------------------------------------------------- */
 
@@ -62,12 +62,6 @@ struct trial {
     float totals[2][TRIAL_ROWS * TRIAL_LANES] __attribute__((aligned(64)));
 };
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* The shortest time in seconds of one product by this family; it stays in totals. */
 static double try_family(struct trial *trial, const struct ps_cpu_kernels *kernels, float *totals) {
     struct ps_cpu_source a = {trial->a, PS_DTYPE_BF16, TRIAL_ROWS, TRIAL_K, TRIAL_K, false};
@@ -76,10 +70,10 @@ static double try_family(struct trial *trial, const struct ps_cpu_kernels *kerne
     kernels->pack_b(&b, 0, TRIAL_LANES, true, trial->packed_b);
     double best = 1;
     for (int i = 0; i < TRIAL_REPEATS; i++) {
-        double start = now();
+        double start = ps_seconds();
         kernels->multiply(TRIAL_ROWS, true, trial->packed_a, trial->packed_b,
                           TRIAL_K / PS_CPU_BLOCK, totals, true);
-        double time = now() - start;
+        double time = ps_seconds() - start;
         if (time < best) best = time;
     }
     return best;

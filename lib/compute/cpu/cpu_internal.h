@@ -103,6 +103,17 @@ static inline struct ps_cpu_source ps_cpu_transposed(struct ps_matrix m) {
     return (struct ps_cpu_source){m.data, m.dtype, m.columns, m.rows, m.stride, true};
 }
 
+/* Where element (row, k) of a packed B operand stands, in elements; blocks: of 32 in a row. */
+static inline size_t ps_cpu_packed_place(const struct ps_cpu_kernels *kernels, int64_t row,
+                                         int64_t k, int64_t blocks, bool bf16) {
+    const int64_t lanes = kernels->lanes, block = PS_CPU_BLOCK, i = k % block;
+    int64_t base = (row / lanes * blocks + k / block) * block * lanes;
+    int64_t slot = i / 2 + i % 2 * (block / 2);
+    if (!bf16) return (size_t)(base + slot * lanes + row % lanes);
+    /* The earlier one of a pair stands in its upper half, which comes second in memory. */
+    return (size_t)(base + (slot / 2 * lanes + row % lanes) * 2 + 1 - slot % 2);
+}
+
 /* Bytes of packed operands. */
 size_t ps_cpu_packed_b_bytes(const struct ps_cpu_kernels *kernels, int64_t rows, int64_t k,
                              bool bf16);

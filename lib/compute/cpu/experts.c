@@ -1,10 +1,9 @@
-/* Routing of tokens to experts, and rows on their way there and back. Scores are computed by the
- * plain functions of math_internal.h, one row after the other; rows are spread over threads. */
+/* Routing of tokens to experts, and rows on their way there and back, spread over threads. A row is
+ * routed as the reference does it. */
 
 #include "compute/cpu/cpu_internal.h"
 #include "compute/cpu/tasks_internal.h"
 
-#include <math.h>
 #include <string.h>
 
 static const struct ps_cpu_tasks *tasks(struct ps_stream *stream) {
@@ -73,75 +72,10 @@ struct route {
     const float *dweights, *load;
 };
 
-static void score(const struct ps_router *router, float *x) {
-    const int64_t n = router->experts;
-    float largest = x[0];
-    if (router->score == PS_ROUTER_SIGMOID) {
-        for (int64_t e = 0; e < n; e++) x[e] = ps_math_logistic(x[e]);
-        return;
-    }
-    for (int64_t e = 1; e < n; e++)
-        if (x[e] > largest) largest = x[e];
-    for (int64_t e = 0; e < n; e++) x[e] = ps_math_exp(x[e] - largest);
-    float sum = ps_row_sum(x, n);
-    for (int64_t e = 0; e < n; e++) x[e] = x[e] / sum;
-}
-
-/* The largest that is not -infinity, the lower index of equal ones; it becomes -infinity. */
-static int64_t take_largest(float *x, int64_t n) {
-    int64_t best = -1;
-    for (int64_t i = 0; i < n; i++)
-        if (x[i] > -INFINITY && (best < 0 || x[i] > x[best])) best = i;
-    if (best < 0) /* all are NaN or taken: the first that is not taken, else the last */
-        for (best = 0; best < n - 1 && x[best] == -INFINITY;) best++;
-    x[best] = -INFINITY;
-    return best;
-}
-
-/* Experts outside the best groups become -infinity. */
-static void keep_groups(const struct ps_router *router, float *selection, float *of_group) {
-    const int64_t size = router->experts / router->groups;
-    for (int64_t g = 0; g < router->groups; g++) {
-        float best = -INFINITY, next = -INFINITY;
-        for (int64_t e = g * size; e < (g + 1) * size; e++) {
-            if (selection[e] > best) {
-                next = best;
-                best = selection[e];
-            } else if (selection[e] > next) {
-                next = selection[e];
-            }
-        }
-        of_group[g] = router->group_by_top2 ? best + next : best;
-    }
-    for (int64_t i = 0; i < router->groups_kept; i++) take_largest(of_group, router->groups);
-    for (int64_t e = 0; e < router->experts; e++)
-        if (of_group[e / size] != -INFINITY) selection[e] = -INFINITY;
-}
-
 static void route_rows(const void *arguments, int64_t first, int64_t end) {
     const struct route *a = arguments;
-    const struct ps_router *router = a->router;
-    const int64_t n = router->experts, k = router->per_token;
-    float *x = ps_cpu_thread_scratch(a->stream, ps_cpu_thread());
-    float *selection = x + n, *of_group = selection + n;
-    for (int64_t t = first; t < end; t++) {
-        ps_get_row(x, a->logits, t);
-        score(router, x);
-        if (a->scores) memcpy(a->scores + t * n, x, (size_t)n * sizeof *x);
-        for (int64_t e = 0; e < n; e++) selection[e] = router->bias ? x[e] + router->bias[e] : x[e];
-        if (router->groups > 1) keep_groups(router, selection, of_group);
-        float sum = 0;
-        for (int64_t r = t * k; r < (t + 1) * k; r++) {
-            a->ids[r] = (int32_t)take_largest(selection, n);
-            a->weights[r] = x[a->ids[r]];
-            sum = sum + a->weights[r];
-        }
-        for (int64_t r = t * k; r < (t + 1) * k; r++) {
-            float w = a->weights[r];
-            if (router->normalise) w = w / (sum + router->epsilon);
-            a->weights[r] = w * router->scale;
-        }
-    }
+    ps_reference_route_rows(a->router, a->logits, a->scores, a->ids, a->weights, first, end,
+                            ps_cpu_thread_scratch(a->stream, ps_cpu_thread()));
 }
 
 static void route(struct ps_stream *stream, const struct ps_router *router, struct ps_matrix logits,
@@ -155,29 +89,9 @@ static void route(struct ps_stream *stream, const struct ps_router *router, stru
 
 static void route_backward_rows(const void *arguments, int64_t first, int64_t end) {
     const struct route *a = arguments;
-    const struct ps_router *router = a->router;
-    const int64_t n = router->experts, k = router->per_token;
-    float *d = ps_cpu_thread_scratch(a->stream, ps_cpu_thread());
-    for (int64_t t = first; t < end; t++) {
-        const float *s = a->scores + t * n;
-        float sum = 0, product = 0;
-        for (int64_t r = t * k; r < (t + 1) * k; r++) {
-            sum = sum + s[a->ids[r]];
-            product = product + a->dweights[r] * a->weights[r];
-        }
-        for (int64_t e = 0; e < n; e++) d[e] = 0;
-        for (int64_t r = t * k; r < (t + 1) * k; r++) {
-            float dw = a->dweights[r] * router->scale;
-            d[a->ids[r]] = router->normalise ? (dw - product) / (sum + router->epsilon) : dw;
-        }
-        if (a->load)
-            for (int64_t e = 0; e < n; e++) d[e] = d[e] + a->load[e];
-        float mean = router->score == PS_ROUTER_SOFTMAX ? ps_row_sum_products(d, s, n) : 0;
-        for (int64_t e = 0; e < n; e++)
-            ps_put(a->logits, t, e,
-                   router->score == PS_ROUTER_SOFTMAX ? s[e] * (d[e] - mean)
-                                                      : (d[e] * s[e]) * (1 - s[e]));
-    }
+    ps_reference_route_gradients(a->router, a->scores, a->ids, a->weights, a->dweights, a->load,
+                                 a->logits, first, end,
+                                 ps_cpu_thread_scratch(a->stream, ps_cpu_thread()));
 }
 
 static void route_backward(struct ps_stream *stream, const struct ps_router *router,

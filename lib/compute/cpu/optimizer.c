@@ -5,23 +5,13 @@
 
 enum { CHUNKS_AT_ONCE = 1024 };
 
-/* 1 - beta^step, the power by squaring */
-static float correction(float beta, int64_t step) {
-    double power = 1, square = beta;
-    for (; step > 0; step /= 2) {
-        if (step % 2) power = power * square;
-        square = square * square;
-    }
-    return (float)(1 - power);
-}
-
 static void adamw(struct ps_stream *stream, const struct ps_adamw *config, int64_t n, float *master,
                   const float *gradient, void *m, void *v) {
     struct ps_float_mode mode = ps_float_mode_enter();
     struct ps_cpu_adamw arguments = {
         .config = config,
-        .correction1 = correction(config->beta1, config->step),
-        .correction2 = correction(config->beta2, config->step),
+        .correction1 = ps_bias_correction(config->beta1, config->step),
+        .correction2 = ps_bias_correction(config->beta2, config->step),
         .n = n,
         .master = master,
         .gradient = gradient,

@@ -6,9 +6,9 @@
  * out. And with top-k the row is scanned in segments, and only what is larger than the k-th largest
  * so far becomes a candidate. */
 
-#include "base/random.h"
 #include "compute/cpu/cpu_internal.h"
 #include "compute/cpu/vocabulary_internal.h"
+#include "compute/reference/vocabulary_internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -126,25 +126,7 @@ static int32_t choose(struct row *row, const struct ps_sampler *sampler) {
     row->kernels->weights(row->sorted, kept, row->max, sampler->temperature, row->weights);
     double total = 0;
     for (int64_t i = 0; i < kept; i++) total = total + (double)weights[i];
-    if (sampler->top_p < 1) {
-        double wanted = (double)sampler->top_p * total;
-        int64_t n = 0;
-        for (total = 0; n < kept && (n == 0 || total < wanted); n++)
-            total = total + (double)weights[n];
-        kept = n;
-    }
-    if (sampler->min_p > 0) {
-        int64_t n = 0;
-        for (total = 0; n < kept && (n == 0 || weights[n] >= sampler->min_p); n++)
-            total = total + (double)weights[n];
-        kept = n;
-    }
-    double goal = (double)ps_random_uniform(sampler->key, sampler->counter) * total, running = 0;
-    for (int64_t i = 0; i < kept; i++) {
-        running = running + (double)weights[i];
-        if (running > goal) return (int32_t)(uint32_t)sorted[i];
-    }
-    return kept > 0 ? (int32_t)(uint32_t)sorted[0] : 0; /* only for logits that are not finite */
+    return kept > 0 ? (int32_t)(uint32_t)sorted[ps_draw(sampler, weights, kept, total)] : 0;
 }
 
 /* ---- rows over threads -------------------------------------------------------------------- */

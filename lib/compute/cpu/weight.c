@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { FP8_TILE = 128 };
-
 static bool is_bf16(const struct ps_weight *weight) {
     return weight->description.format == PS_WEIGHT_BF16;
 }
@@ -85,22 +83,13 @@ static void pack(struct ps_stream *stream, struct ps_weight *weight, struct ps_m
     ps_cpu_pack(stream, ps_cpu_transposed(values), is_bf16(weight), weight->packed_transposed);
 }
 
-/* Element (row, k) in the packed weight. */
-static size_t place(const struct ps_weight *weight, int64_t row, int64_t k) {
-    const int64_t lanes = weight->kernels->lanes, block = PS_CPU_BLOCK;
-    const int64_t blocks = (weight->description.inputs + block - 1) / block;
-    int64_t in_block = k % block, slot = in_block / 2 + in_block % 2 * (block / 2);
-    int64_t base = (row / lanes * blocks + k / block) * block * lanes;
-    if (!is_bf16(weight)) return (size_t)(base + slot * lanes + row % lanes);
-    /* The earlier one of a pair stands in its upper half, which comes second in memory. */
-    return (size_t)(base + (slot / 2 * lanes + row % lanes) * 2 + 1 - slot % 2);
-}
-
 static void unpack(const struct ps_weight *weight) {
     const int64_t inputs = weight->description.inputs;
+    const int64_t blocks = (inputs + PS_CPU_BLOCK - 1) / PS_CPU_BLOCK;
     for (int64_t r = 0; r < weight->description.outputs; r++) {
         for (int64_t k = 0; k < inputs; k++) {
-            size_t from = place(weight, r, k), to = (size_t)(r * inputs + k);
+            size_t from = ps_cpu_packed_place(weight->kernels, r, k, blocks, is_bf16(weight));
+            size_t to = (size_t)(r * inputs + k);
             if (is_bf16(weight))
                 ((uint16_t *)weight->staging)[to] = ((const uint16_t *)weight->packed)[from];
             else
@@ -110,19 +99,6 @@ static void unpack(const struct ps_weight *weight) {
 }
 
 /* ---- loading ------------------------------------------------------------------------------ */
-
-/* One row of a checkpoint as floats. */
-static void checkpoint_row(float *to, struct ps_matrix values, int64_t row, const float *scales) {
-    const char *from =
-        (const char *)values.data + (size_t)(row * values.stride) * ps_dtype_size(values.dtype);
-    enum ps_status status = ps_tensor_to_f32(to, values.dtype, from, (size_t)values.columns, NULL);
-    assert(status == PS_OK);
-    (void)status;
-    if (values.dtype != PS_DTYPE_F8_E4M3) return;
-    int64_t across = (values.columns + FP8_TILE - 1) / FP8_TILE;
-    for (int64_t c = 0; c < values.columns; c++)
-        to[c] = to[c] * scales[row / FP8_TILE * across + c / FP8_TILE];
-}
 
 static void stage(struct ps_stream *stream, struct ps_weight *weight, int64_t first_row,
                   struct ps_matrix values, const float *scales) {
@@ -141,8 +117,7 @@ static void stage(struct ps_stream *stream, struct ps_weight *weight, int64_t fi
     struct ps_float_mode mode = ps_float_mode_enter();
     for (int64_t r = 0; r < values.rows; r++) {
         float *x = row;
-        checkpoint_row(x, values, r, scales);
-        for (int64_t c = 0; c < d->inputs; c++) x[c] = ps_flush(x[c]);
+        ps_reference_checkpoint_row(x, values, r, scales);
         ps_tensor_from_f32((char *)weight->staging + (size_t)((first_row + r) * d->inputs) * size,
                            dtype, x, (size_t)d->inputs, NULL);
     }

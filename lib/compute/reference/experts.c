@@ -52,44 +52,38 @@ static void keep_groups(const struct ps_router *router, float *selection, float 
         if (of_group[e / size] != -INFINITY) selection[e] = -INFINITY;
 }
 
-static void route(struct ps_stream *stream, const struct ps_router *router, struct ps_matrix logits,
-                  float *scores, int32_t *ids, float *weights) {
-    struct ps_operation operation = ps_begin(stream);
-    ps_check_limits(stream, logits);
+void ps_reference_route_rows(const struct ps_router *router, struct ps_matrix logits, float *scores,
+                             int32_t *ids, float *weights, int64_t first, int64_t end,
+                             float *room) {
     int64_t n = router->experts, k = router->per_token;
-    float *x = ps_scratch(stream, n), *selection = ps_scratch(stream, n);
-    float *of_group = ps_scratch(stream, n);
-    assert(logits.columns == n && k <= n);
-    for (int64_t t = 0; t < logits.rows; t++) {
+    float *x = room, *selection = x + n, *of_group = selection + n;
+    for (int64_t t = first; t < end; t++) {
         ps_get_row(x, logits, t);
         score(router, x);
         if (scores) memcpy(scores + t * n, x, (size_t)n * sizeof *x);
         for (int64_t e = 0; e < n; e++) selection[e] = router->bias ? x[e] + router->bias[e] : x[e];
         if (router->groups > 1) keep_groups(router, selection, of_group);
         float sum = 0;
-        for (int64_t r = 0; r < k; r++) {
-            int64_t e = take_best(selection, n);
-            ids[t * k + r] = (int32_t)e;
-            weights[t * k + r] = x[e];
-            sum = sum + x[e];
+        for (int64_t r = t * k; r < (t + 1) * k; r++) {
+            ids[r] = (int32_t)take_best(selection, n);
+            weights[r] = x[ids[r]];
+            sum = sum + weights[r];
         }
-        for (int64_t r = 0; r < k; r++) {
-            float w = weights[t * k + r];
+        for (int64_t r = t * k; r < (t + 1) * k; r++) {
+            float w = weights[r];
             if (router->normalise) w = w / (sum + router->epsilon);
-            weights[t * k + r] = w * router->scale;
+            weights[r] = w * router->scale;
         }
     }
-    ps_end(stream, operation);
 }
 
-static void route_backward(struct ps_stream *stream, const struct ps_router *router,
-                           const float *scores, const int32_t *ids, const float *weights,
-                           const float *dweights, const float *load, struct ps_matrix dlogits) {
-    struct ps_operation operation = ps_begin(stream);
-    ps_check_limits(stream, dlogits);
+void ps_reference_route_gradients(const struct ps_router *router, const float *scores,
+                                  const int32_t *ids, const float *weights, const float *dweights,
+                                  const float *load, struct ps_matrix dlogits, int64_t first,
+                                  int64_t end, float *room) {
     int64_t n = router->experts, k = router->per_token;
-    float *d = ps_scratch(stream, n);
-    for (int64_t t = 0; t < dlogits.rows; t++) {
+    float *d = room;
+    for (int64_t t = first; t < end; t++) {
         const float *s = scores + t * n;
         float sum = 0, product = 0;
         for (int64_t r = t * k; r < (t + 1) * k; r++) {
@@ -110,6 +104,25 @@ static void route_backward(struct ps_stream *stream, const struct ps_router *rou
             ps_put(dlogits, t, e, dx);
         }
     }
+}
+
+static void route(struct ps_stream *stream, const struct ps_router *router, struct ps_matrix logits,
+                  float *scores, int32_t *ids, float *weights) {
+    struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, logits);
+    assert(logits.columns == router->experts && router->per_token <= router->experts);
+    ps_reference_route_rows(router, logits, scores, ids, weights, 0, logits.rows,
+                            ps_scratch(stream, 3 * router->experts));
+    ps_end(stream, operation);
+}
+
+static void route_backward(struct ps_stream *stream, const struct ps_router *router,
+                           const float *scores, const int32_t *ids, const float *weights,
+                           const float *dweights, const float *load, struct ps_matrix dlogits) {
+    struct ps_operation operation = ps_begin(stream);
+    ps_check_limits(stream, dlogits);
+    ps_reference_route_gradients(router, scores, ids, weights, dweights, load, dlogits, 0,
+                                 dlogits.rows, ps_scratch(stream, 3 * router->experts));
     ps_end(stream, operation);
 }
 

@@ -106,8 +106,8 @@ static void examine_scales(struct ps_weight *weight) {
         weight->exact = weight->exact && ps_fp8_scale_is_exact(weight->scales[i]);
 }
 
-/* One row of a checkpoint as floats. */
-static void checkpoint_row(float *to, struct ps_matrix values, int64_t row, const float *scales) {
+void ps_reference_checkpoint_row(float *to, struct ps_matrix values, int64_t row,
+                                 const float *scales) {
     const char *from =
         (const char *)values.data + (size_t)(row * values.stride) * ps_dtype_size(values.dtype);
     enum ps_status status = ps_tensor_to_f32(to, values.dtype, from, (size_t)values.columns, NULL);
@@ -155,7 +155,7 @@ static void load(struct ps_stream *stream, struct ps_weight *weight, int64_t fir
             float *row = ps_scratch(stream, values.columns);
             struct ps_matrix target = ps_matrix_rows(weight->values, first_row, values.rows);
             for (int64_t r = 0; r < values.rows; r++) {
-                checkpoint_row(row, values, r, scales);
+                ps_reference_checkpoint_row(row, values, r, scales);
                 for (int64_t c = 0; c < values.columns; c++) ps_put(target, r, c, row[c]);
             }
         } else if (values.dtype == PS_DTYPE_F8_E4M3) {

@@ -2,22 +2,12 @@
 
 #include "compute/reference/reference_internal.h"
 
-/* 1 - beta^step, the power by squaring */
-static float correction(float beta, int64_t step) {
-    double power = 1, square = beta;
-    for (; step > 0; step /= 2) {
-        if (step % 2) power = power * square;
-        square = square * square;
-    }
-    return (float)(1 - power);
-}
-
 static void adamw(struct ps_stream *stream, const struct ps_adamw *config, int64_t n, float *master,
                   const float *gradient, void *m, void *v) {
     struct ps_operation operation = ps_begin(stream);
     const float beta1 = config->beta1, beta2 = config->beta2;
-    const float correction1 = correction(beta1, config->step);
-    const float correction2 = correction(beta2, config->step);
+    const float correction1 = ps_bias_correction(beta1, config->step);
+    const float correction2 = ps_bias_correction(beta2, config->step);
     struct ps_matrix first = ps_matrix(m, config->moments, 1, n);
     struct ps_matrix second = ps_matrix(v, config->moments, 1, n);
     for (int64_t i = 0; i < n; i++) {

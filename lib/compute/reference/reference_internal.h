@@ -48,6 +48,18 @@ void ps_reference_packed_backward(struct ps_stream *stream, const struct ps_atte
                                   const float *log_sum, struct ps_matrix dout, struct ps_matrix dq,
                                   struct ps_matrix dk, struct ps_matrix dv);
 
+/* One row of a checkpoint's tensor as floats, without denormals; `scales` as linear.load's. */
+void ps_reference_checkpoint_row(float *to, struct ps_matrix values, int64_t row,
+                                 const float *scales);
+
+/* Rows [first, end) of experts.route and experts.route_backward, on this thread. room [3 E]. */
+void ps_reference_route_rows(const struct ps_router *router, struct ps_matrix logits, float *scores,
+                             int32_t *ids, float *weights, int64_t first, int64_t end, float *room);
+void ps_reference_route_gradients(const struct ps_router *router, const float *scores,
+                                  const int32_t *ids, const float *weights, const float *dweights,
+                                  const float *load, struct ps_matrix dlogits, int64_t first,
+                                  int64_t end, float *room);
+
 /* Every operation lies between ps_begin, from which on denormals are flushed, and ps_end, which
  * gives its scratch back; operations may call others. */
 struct ps_operation {

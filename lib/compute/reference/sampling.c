@@ -3,7 +3,6 @@
  * Candidates come in descending order of logit from a heap in scratch memory, so that nothing is
  * allocated and a draw from few candidates does not sort all. */
 
-#include "base/random.h"
 #include "compute/reference/vocabulary_internal.h"
 
 struct candidate {
@@ -74,25 +73,7 @@ static int32_t choose(const struct ps_sampler *sampler, const struct row *row, i
         weights[i] = ps_math_exp((next.logit - row->max) / sampler->temperature);
         total = total + (double)weights[i];
     }
-    if (sampler->top_p < 1) {
-        double wanted = (double)sampler->top_p * total;
-        int64_t n = 0;
-        for (total = 0; n < kept && (n == 0 || total < wanted); n++)
-            total = total + (double)weights[n];
-        kept = n;
-    }
-    if (sampler->min_p > 0) {
-        int64_t n = 0;
-        for (total = 0; n < kept && (n == 0 || weights[n] >= sampler->min_p); n++)
-            total = total + (double)weights[n];
-        kept = n;
-    }
-    double goal = (double)ps_random_uniform(sampler->key, sampler->counter) * total, running = 0;
-    for (int64_t i = 0; i < kept; i++) {
-        running = running + (double)weights[i];
-        if (running > goal) return ids[i];
-    }
-    return ids[0]; /* only for logits that are not finite */
+    return ids[ps_draw(sampler, weights, kept, total)];
 }
 
 static void sample(struct ps_stream *stream, struct ps_matrix logits, int64_t valid_vocabulary,

@@ -1,6 +1,7 @@
 #pragma once
-/* Softmax over logits: docs/numerics.md, "Vocabulary". */
+/* Softmax over logits and a draw from it: docs/numerics.md, "Vocabulary". */
 
+#include "base/random.h"
 #include "compute/reference/reference_internal.h"
 
 static inline float ps_row_max(const float *x, int64_t n) {
@@ -19,4 +20,28 @@ static inline float ps_log_sum(const float *x, int64_t n, float max) {
         sum = sum + ps_row_sum(part, count);
     }
     return ps_math_log(sum);
+}
+
+/* The index of the one drawn among `count` candidates by descending weight, whose sum is total. */
+static inline int64_t ps_draw(const struct ps_sampler *sampler, const float *weights, int64_t count,
+                              double total) {
+    if (sampler->top_p < 1) {
+        double wanted = (double)sampler->top_p * total;
+        int64_t n = 0;
+        for (total = 0; n < count && (n == 0 || total < wanted); n++)
+            total = total + (double)weights[n];
+        count = n;
+    }
+    if (sampler->min_p > 0) {
+        int64_t n = 0;
+        for (total = 0; n < count && (n == 0 || weights[n] >= sampler->min_p); n++)
+            total = total + (double)weights[n];
+        count = n;
+    }
+    double goal = (double)ps_random_uniform(sampler->key, sampler->counter) * total, running = 0;
+    for (int64_t i = 0; i < count; i++) {
+        running = running + (double)weights[i];
+        if (running > goal) return i;
+    }
+    return 0; /* only for logits that are not finite */
 }
