@@ -42,9 +42,9 @@ static enum ps_status allocate(struct ps_batch *batch, struct ps_error *error) {
     batch->index_count = (size_t)(2 * limits->rows + 2 * limits->sequences + 1 +
                                   limits->logit_rows + limits->sequences * batch->most_pages);
     int32_t *host = ps_calloc(batch->index_count, sizeof *host);
-    lay_out(&batch->host, host, batch);
+    if (host) lay_out(&batch->host, host, batch);
     void *device = compute->memory.allocate(compute, batch->index_count * sizeof *host);
-    lay_out(&batch->device, device, batch);
+    if (device) lay_out(&batch->device, device, batch);
     size_t activation = ps_dtype_size(model->act);
     batch->gathered = ps_matrix(
         compute->memory.allocate(compute, (size_t)(limits->logit_rows * hidden) * activation),

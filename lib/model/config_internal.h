@@ -26,8 +26,7 @@ struct ps_model_family {
     const char *model_type, *architecture;
     enum ps_status (*translate)(const json_t *json, struct ps_model_config *config,
                                 struct ps_arena *arena, struct ps_error *error);
-    const struct ps_parameter_name *names;
-    size_t name_count;
+    const struct ps_parameter_name *names; /* closed by a name NULL */
 };
 
 extern const struct ps_model_family ps_family_qwen3, ps_family_qwen3_moe;

@@ -2,6 +2,7 @@
 #include "model/config_internal.h"
 
 #include "base/file.h"
+#include "base/stop.h"
 #include "tensor/safetensors.h"
 
 #include <string.h>
@@ -55,6 +56,10 @@ static enum ps_status locate(struct ps_model_files *files, size_t index, struct 
         ps_arena_init(&arena, 4096);
         const char *packed =
             name->packed ? ps_parameter_format(&arena, name->packed, parameter->layer, -1) : NULL;
+        if (name->packed && !packed) {
+            ps_arena_release(&arena);
+            return ps_error_set(error, PS_MEMORY, "out of memory");
+        }
         if (packed) tensor = ps_safetensors_folder_find(files->folder, packed);
         ps_arena_release(&arena);
         PS_FAIL_IF(!tensor, error, PS_FORMAT, "tensor %s is missing", parameter->name);
@@ -130,6 +135,7 @@ enum ps_status ps_model_files_read(const struct ps_model_files *files, float *va
                                    struct ps_error *error) {
     for (size_t i = 0; i < files->parameters->count; i++) {
         const struct ps_parameter *parameter = &files->parameters->items[i];
+        PS_TRY(ps_stop_check(error));
         PS_TRY(ps_tensor_to_f32(values + parameter->offset, files->located[i].dtype,
                                 files->located[i].data, parameter->count, error));
     }
@@ -214,8 +220,8 @@ struct random_source {
 
 static enum ps_status from_seed(void *context, const struct ps_parameter *parameter, uint64_t first,
                                 uint64_t count, float *values, struct ps_error *error) {
-    (void)error;
     const struct random_source *random = context;
+    PS_TRY(ps_stop_check(error));
     ps_parameter_initialise(random->config, parameter, random->seed, first, count, values);
     return PS_OK;
 }

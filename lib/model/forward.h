@@ -62,7 +62,7 @@ enum ps_status ps_model_create(struct ps_compute *compute, struct ps_stream *str
                                struct ps_error *error);
 void ps_model_close(struct ps_model *model); /* NULL is fine */
 
-/* All weights from a model's files, which have its shapes. */
+/* All weights from a model's files, which have its shapes. PS_STOPPED when asked to stop. */
 enum ps_status ps_model_load(struct ps_model *model, struct ps_stream *stream,
                              const struct ps_model_files *files, struct ps_error *error);
 

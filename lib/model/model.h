@@ -80,7 +80,7 @@ enum ps_status ps_model_config_write(const struct ps_model_config *config, const
 /* Cosines and sines [positions, rotary / 2] of all positions from 0. */
 void ps_rope_tables(const struct ps_rope_config *rope, int64_t positions, float *cosines,
                     float *sines);
-/* The angle of one position, [rotary / 2], before it is rounded to float. */
+/* Of each column pair, the angle of one position: [rotary / 2], before it is rounded to float. */
 void ps_rope_frequencies(const struct ps_rope_config *rope, double *frequencies);
 
 /* ---- parameters --------------------------------------------------------------------------- */
@@ -165,7 +165,8 @@ const struct ps_parameters *ps_model_files_parameters(const struct ps_model_file
 /* The bytes of a parameter (an index of ps_parameters.items) in *dtype, not aligned. */
 const void *ps_model_files_data(const struct ps_model_files *files, size_t index,
                                 enum ps_dtype *dtype);
-/* All parameters as the flat vector, values [parameters.total] in host memory. */
+/* All parameters as the flat vector, values [parameters.total] in host memory. PS_STOPPED when
+ * asked to stop (base/stop.h). */
 enum ps_status ps_model_files_read(const struct ps_model_files *files, float *values,
                                    struct ps_error *error);
 
@@ -183,7 +184,7 @@ enum ps_status ps_model_write(const char *folder, const struct ps_model_config *
 enum ps_status ps_model_write_values(const char *folder, const struct ps_model_config *config,
                                      const struct ps_parameters *parameters, enum ps_dtype dtype,
                                      const float *values, struct ps_error *error);
-/* The same with random weights. */
+/* The same with random weights. PS_STOPPED when asked to stop. */
 enum ps_status ps_model_write_random(const char *folder, const struct ps_model_config *config,
                                      const struct ps_parameters *parameters, enum ps_dtype dtype,
                                      uint64_t seed, struct ps_error *error);

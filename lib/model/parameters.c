@@ -96,8 +96,8 @@ char *ps_parameter_format(struct ps_arena *arena, const char *pattern, int64_t l
 
 const struct ps_parameter_name *ps_family_name(const struct ps_model_family *family,
                                                enum ps_parameter_role role) {
-    for (size_t i = 0; i < family->name_count; i++)
-        if (family->names[i].role == role) return &family->names[i];
+    for (const struct ps_parameter_name *name = family->names; name->name; name++)
+        if (name->role == role) return name;
     return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "model/forward.h"
 
 #include "base/memory.h"
+#include "base/stop.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,10 +15,6 @@
 enum { MODEL_ARENA_LIMIT = 1 << 28 };
 
 /* ---- making ---- */
-
-static bool layer_has_experts(const struct ps_model_config *config, int64_t layer) {
-    return config->layer_has_experts && config->layer_has_experts[layer];
-}
 
 static enum ps_status device_memory(struct ps_model *model, size_t bytes, void **memory,
                                     struct ps_error *error) {
@@ -55,7 +52,7 @@ static enum ps_status create_ffn(struct ps_model *model, const struct ps_model_o
     const struct ps_model_config *config = model->config;
     struct ps_layer_weights *weights = &model->layers[layer];
     int64_t c = config->hidden_size, experts = config->experts;
-    if (!layer_has_experts(config, layer)) {
+    if (!config->layer_has_experts[layer]) {
         int64_t size = config->intermediate_size;
         PS_TRY(handle(model, options, 2 * size, c, &weights->gate_up, error));
         return handle(model, options, c, size, &weights->down, error);
@@ -291,9 +288,7 @@ enum ps_status ps_model_load(struct ps_model *model, struct ps_stream *stream,
         const struct ps_parameter *parameter = &model->parameters->items[i];
         enum ps_dtype dtype;
         const void *data = ps_model_files_data(files, i, &dtype);
-        PS_FAIL_IF(dtype != PS_DTYPE_F32 && dtype != PS_DTYPE_BF16 && dtype != PS_DTYPE_F16, error,
-                   PS_UNSUPPORTED, "%s: weights of type %s are not built yet", parameter->name,
-                   ps_dtype_name(dtype));
+        PS_TRY(ps_stop_check(error));
         PS_TRY(load_parameter(model, stream, parameter, dtype, data, error));
     }
     return model->compute->memory.synchronize(stream, error);

@@ -1,6 +1,9 @@
-/* The weights of a Hugging Face model folder. A large model is cut into shards; the index says
- * in which one each tensor is: {"metadata": {...}, "weight_map": {"name": "model-00001-of-00002
- * .safetensors", ...}}. The shards' names come from the file, so they may not leave the folder. */
+/* The weights of a Hugging Face model folder. A large model is cut into shards; the index says in
+ * which one each tensor is:
+ *
+ *     {"metadata": {...}, "weight_map": {"name": "model-00001-of-00002.safetensors", ...}}
+ *
+ * The shards' names come from the file, so they may not leave the folder. */
 #include "tensor/safetensors.h"
 
 #include "base/file.h"

@@ -2,7 +2,7 @@
  * without a shared expert. head_dim is 128 in the released files, which is not hidden / heads; the
  * class has no such field, so the file alone says it. norm_topk_prob is false in the class and
  * true in the released files. */
-#include "model/config_internal.h"
+#include "model/families/qwen3_internal.h"
 
 static enum ps_status read_layers(const json_t *json, struct ps_model_config *config,
                                   struct ps_arena *arena, struct ps_error *error) {
@@ -27,16 +27,7 @@ static enum ps_status read_layers(const json_t *json, struct ps_model_config *co
 
 static enum ps_status translate(const json_t *json, struct ps_model_config *config,
                                 struct ps_arena *arena, struct ps_error *error) {
-    bool windowed;
-    PS_TRY(ps_config_read_common(json, 0, config, error));
-    PS_TRY(ps_config_read_rope(json, 10000, PS_ROPE_HALVES, config->head_size,
-                               config->max_positions, &config->rope, error));
-    PS_TRY(ps_json_bool_or(json, "attention_bias", false, &config->qkv_bias, error));
-    PS_TRY(ps_json_bool_or(json, "use_sliding_window", false, &windowed, error));
-    PS_FAIL_IF(windowed, error, PS_UNSUPPORTED, "use_sliding_window is not supported");
-    config->output_bias = config->qkv_bias;
-    config->qk_norm = true;
-
+    PS_TRY(ps_qwen3_read(json, 0, config, error));
     const char *count = ps_json_get(json, "num_experts") ? "num_experts" : "num_local_experts";
     PS_TRY(ps_json_integer(json, count, 1, PS_CONFIG_MAX_EXPERTS, &config->experts, error));
     PS_TRY(ps_json_integer(json, "num_experts_per_tok", 1, config->experts,
@@ -51,34 +42,9 @@ static enum ps_status translate(const json_t *json, struct ps_model_config *conf
     return read_layers(json, config, arena, error);
 }
 
-#define LAYER  "model.layers.{l}."
-#define EXPERT LAYER "mlp.experts.{e}."
-
-static const struct ps_parameter_name names[] = {
-    {PS_PARAMETER_EMBEDDING, "model.embed_tokens.weight", NULL},
-    {PS_PARAMETER_INPUT_NORM, LAYER "input_layernorm.weight", NULL},
-    {PS_PARAMETER_QUERY, LAYER "self_attn.q_proj.weight", NULL},
-    {PS_PARAMETER_KEY, LAYER "self_attn.k_proj.weight", NULL},
-    {PS_PARAMETER_VALUE, LAYER "self_attn.v_proj.weight", NULL},
-    {PS_PARAMETER_QUERY_BIAS, LAYER "self_attn.q_proj.bias", NULL},
-    {PS_PARAMETER_KEY_BIAS, LAYER "self_attn.k_proj.bias", NULL},
-    {PS_PARAMETER_VALUE_BIAS, LAYER "self_attn.v_proj.bias", NULL},
-    {PS_PARAMETER_QUERY_NORM, LAYER "self_attn.q_norm.weight", NULL},
-    {PS_PARAMETER_KEY_NORM, LAYER "self_attn.k_norm.weight", NULL},
-    {PS_PARAMETER_OUTPUT, LAYER "self_attn.o_proj.weight", NULL},
-    {PS_PARAMETER_OUTPUT_BIAS, LAYER "self_attn.o_proj.bias", NULL},
-    {PS_PARAMETER_POST_NORM, LAYER "post_attention_layernorm.weight", NULL},
-    {PS_PARAMETER_GATE, LAYER "mlp.gate_proj.weight", NULL},
-    {PS_PARAMETER_UP, LAYER "mlp.up_proj.weight", NULL},
-    {PS_PARAMETER_DOWN, LAYER "mlp.down_proj.weight", NULL},
-    {PS_PARAMETER_ROUTER, LAYER "mlp.gate.weight", NULL},
-    {PS_PARAMETER_EXPERT_GATE, EXPERT "gate_proj.weight", LAYER "mlp.experts.gate_up_proj"},
-    {PS_PARAMETER_EXPERT_UP, EXPERT "up_proj.weight", LAYER "mlp.experts.gate_up_proj"},
-    {PS_PARAMETER_EXPERT_DOWN, EXPERT "down_proj.weight", LAYER "mlp.experts.down_proj"},
-    {PS_PARAMETER_FINAL_NORM, "model.norm.weight", NULL},
-    {PS_PARAMETER_HEAD, "lm_head.weight", NULL},
-};
-
 const struct ps_model_family ps_family_qwen3_moe = {
-    "qwen3_moe", "Qwen3MoeForCausalLM", translate, names, sizeof names / sizeof *names,
+    "qwen3_moe",
+    "Qwen3MoeForCausalLM",
+    translate,
+    ps_qwen3_names,
 };
