@@ -205,7 +205,6 @@ static enum ps_status open_once(struct ps_store **result, const char *path, enum
     struct ps_store *store = ps_calloc(1, sizeof *store);
     PS_FAIL_IF_NULL(store, error);
     store->mode = mode;
-    store->owner.descriptor = -1;
     ps_buffer_init(&store->frame, PS_STORE_BODY_LIMIT + 1);
     ps_buffer_init(&store->base, PS_STORE_BODY_LIMIT + 1);
     ps_buffer_init(&store->scratch, 4u * PS_STORE_BODY_LIMIT);
@@ -253,7 +252,7 @@ void ps_store_close(struct ps_store *store) {
     for (size_t i = 0; i < store->statement_count; i++)
         sqlite3_finalize(store->statements[i].statement);
     sqlite3_close(store->database); /* rolls back what is open */
-    ps_store_owner_release(&store->owner);
+    ps_lock_release(&store->owner);
     ZSTD_freeCCtx(store->compressor);
     ZSTD_freeDCtx(store->decompressor);
     ps_buffer_release(&store->frame);

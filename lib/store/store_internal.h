@@ -2,6 +2,7 @@
 /* What the files of the store share. SQL text stands where it is used; ps_store_prepare keeps the
  * prepared form of each string literal. */
 
+#include "base/lock.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -15,16 +16,11 @@ enum {
     PS_STORE_CHECKSUM = 16,  /* bytes of the digest kept beside a trace */
 };
 
-struct ps_store_owner {
-    int descriptor; /* holds the lock; -1: none */
-    char *path;
-};
-
 struct ps_store {
     sqlite3 *database;
     char *path, *warning;
     enum ps_store_mode mode;
-    struct ps_store_owner owner;
+    struct ps_lock owner; /* of STORE.owner, when open for writing */
     struct {
         const char *sql;
         sqlite3_stmt *statement;
@@ -74,10 +70,8 @@ enum ps_status ps_store_open_on(struct ps_store **store, const char *path, enum 
 
 /* ---- owner.c ---- */
 
-/* Takes the lock of path's owner file, or PS_BUSY with what the owner wrote into it. */
-enum ps_status ps_store_owner_take(struct ps_store_owner *owner, const char *path,
-                                   struct ps_error *error);
-void ps_store_owner_release(struct ps_store_owner *owner);
+/* Takes the lock of path's owner file, or PS_BUSY with who has it. */
+enum ps_status ps_store_owner_take(struct ps_lock *owner, const char *path, struct ps_error *error);
 /* "NFS", ... when path lies on a file system of that kind, else NULL. */
 const char *ps_store_network(const char *path);
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "base/lock.h"
 #include "pipelines/driver/pipeline.h"
 #include "pipelines/stages/stage.h"
 
@@ -46,15 +47,11 @@ enum ps_status ps_stage_identity(struct ps_pipeline *pipeline, const struct ps_s
 
 /* ---- the run directory (run_directory.c) ---- */
 
-struct ps_run_lock {
-    int descriptor;
-};
 /* Makes the run directory and takes its lock; PS_BUSY names the process that has it. */
-enum ps_status ps_run_lock(const struct ps_pipeline *pipeline, struct ps_run_lock *lock,
+enum ps_status ps_run_lock(const struct ps_pipeline *pipeline, struct ps_lock *lock,
                            struct ps_error *error);
-void ps_run_unlock(struct ps_run_lock *lock);
-/* The process that holds the lock of a run directory; 0: none. */
-long ps_run_locked_by(const char *run_directory);
+/* Whether a process runs it now, and which. */
+bool ps_run_is_locked(const char *run_directory, char holder[PS_LOCK_HOLDER]);
 
 /* Writes pipeline.resolved.yaml, run.json and, the first time, date. */
 enum ps_status ps_run_describe(struct ps_pipeline *pipeline, struct ps_error *error);

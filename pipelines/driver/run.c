@@ -171,7 +171,7 @@ static enum ps_status run_stages(struct ps_pipeline *pipeline, size_t first, siz
 enum ps_status ps_pipeline_run(struct ps_pipeline *pipeline, const struct ps_run_options *options,
                                struct ps_error *error) {
     size_t first = 0, last = pipeline->stage_count - 1;
-    struct ps_run_lock lock = {-1};
+    struct ps_lock lock = {0};
     enum ps_status status = PS_OK;
     if (options->from) PS_TRY(stage_index(pipeline, "--from", options->from, &first, error));
     if (options->only) {
@@ -185,6 +185,6 @@ enum ps_status ps_pipeline_run(struct ps_pipeline *pipeline, const struct ps_run
     PS_TRY_DONE(ps_run_describe(pipeline, error));
     PS_TRY_DONE(run_stages(pipeline, first, last, error));
 done:
-    ps_run_unlock(&lock);
+    ps_lock_release(&lock);
     return status;
 }

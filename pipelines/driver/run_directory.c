@@ -1,7 +1,7 @@
 /* The run directory: runs/NAME with a lock, the resolved pipeline, what it ran on, metrics, and a
  * directory for each result.
  *
- *     lock                       held by flock while a run is on; holds its process id
+ *     lock                       held while a run is on (base/lock.h); says by which process
  *     pipeline.resolved.yaml     what the run understood, every default filled in
  *     run.json                   version, machine, kernels, libraries, fingerprints
  *     metrics.jsonl              what the stages measured on the way
@@ -18,9 +18,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,53 +33,23 @@ static enum ps_status write_file(const char *folder, const char *name, const str
 
 /* ---- lock ---- */
 
-enum ps_status ps_run_lock(const struct ps_pipeline *pipeline, struct ps_run_lock *lock,
+enum ps_status ps_run_lock(const struct ps_pipeline *pipeline, struct ps_lock *lock,
                            struct ps_error *error) {
-    char path[PATH_MAX], text[32];
-    lock->descriptor = -1;
-    PS_TRY(ps_directory_create(pipeline->run_directory, error));
-    snprintf(path, sizeof path, "%s/lock", pipeline->run_directory);
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor < 0) return ps_error_errno(error, errno, "%s", path);
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-        ssize_t size = read(descriptor, text, sizeof text - 1);
-        text[size > 0 ? size : 0] = 0;
-        close(descriptor);
-        return ps_error_set(error, PS_BUSY,
-                            "%s: process %.*s runs this pipeline; 'potstill status %s' shows how "
-                            "far it is",
-                            pipeline->run_directory, (int)strcspn(text, "\n"), text,
-                            pipeline->run_directory);
-    }
-    int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    bool written = ftruncate(descriptor, 0) == 0 && write(descriptor, text, (size_t)size) == size;
-    if (!written) {
-        enum ps_status status = ps_error_errno(error, errno, "%s", path);
-        close(descriptor);
-        return status;
-    }
-    lock->descriptor = descriptor;
-    return PS_OK;
+    char path[PATH_MAX], holder[PS_LOCK_HOLDER];
+    const char *folder = pipeline->run_directory;
+    PS_TRY(ps_directory_create(folder, error));
+    snprintf(path, sizeof path, "%s/lock", folder);
+    enum ps_status status = ps_lock_take(lock, path, holder, error);
+    PS_FAIL_IF(status == PS_BUSY, error, PS_BUSY,
+               "%s: %s runs this pipeline; 'potstill status %s' shows how far it is", folder,
+               holder, folder);
+    return status;
 }
 
-void ps_run_unlock(struct ps_run_lock *lock) {
-    if (lock->descriptor >= 0) close(lock->descriptor);
-    lock->descriptor = -1;
-}
-
-long ps_run_locked_by(const char *run_directory) {
-    char path[PATH_MAX], text[32];
+bool ps_run_is_locked(const char *run_directory, char holder[PS_LOCK_HOLDER]) {
+    char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/lock", run_directory);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return 0;
-    long process = 0;
-    if (flock(descriptor, LOCK_SH | LOCK_NB) != 0) {
-        ssize_t size = read(descriptor, text, sizeof text - 1);
-        text[size > 0 ? size : 0] = 0;
-        process = strtol(text, NULL, 10);
-    }
-    close(descriptor);
-    return process;
+    return ps_lock_is_held(path, holder);
 }
 
 /* ---- what the run is ---- */

@@ -85,7 +85,7 @@ static void write_state(const struct stage_state *state, struct ps_json_writer *
 
 enum ps_status ps_run_status(const char *run_directory, bool json, FILE *out,
                              struct ps_error *error) {
-    char path[PATH_MAX];
+    char path[PATH_MAX], holder[PS_LOCK_HOLDER];
     json_t *run = NULL, *stages, *stage;
     size_t index;
     bool found_open = false;
@@ -96,22 +96,22 @@ enum ps_status ps_run_status(const char *run_directory, bool json, FILE *out,
     PS_FAIL_IF(!ps_file_exists(path), error, PS_NOT_FOUND,
                "'%s' is no run directory; a run is found as runs/NAME", run_directory);
     PS_TRY(ps_json_read_file(path, 16 << 20, &run, error));
-    long process = ps_run_locked_by(run_directory);
+    bool running = ps_run_is_locked(run_directory, holder);
     ps_buffer_init(&text, 1 << 20);
     ps_json_writer_begin(&writer, &text);
     PS_TRY_DONE(ps_json_array(run, "stages", &stages, error));
     ps_json_write_begin_object(&writer);
     ps_json_write_key(&writer, "running");
-    ps_json_write_bool(&writer, process != 0);
+    ps_json_write_bool(&writer, running);
     ps_json_write_key(&writer, "stages");
     ps_json_write_begin_array(&writer);
-    if (!json && process)
-        fprintf(out, "%s: running as process %ld\n", run_directory, process);
+    if (!json && running)
+        fprintf(out, "%s: running as %s\n", run_directory, holder);
     else if (!json)
         fprintf(out, "%s: not running\n", run_directory);
     json_array_foreach(stages, index, stage) {
         struct stage_state state;
-        PS_TRY_DONE(read_state(run_directory, stage, process != 0, &found_open, &state, error));
+        PS_TRY_DONE(read_state(run_directory, stage, running, &found_open, &state, error));
         if (!json) print_state(&state, out);
         write_state(&state, &writer);
     }
