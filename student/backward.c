@@ -9,6 +9,7 @@
 #include "student/backward.h"
 
 #include "base/memory.h"
+#include "base/stop.h"
 
 struct ps_backward {
     const struct ps_model *model;
@@ -297,9 +298,30 @@ static enum ps_status balance_load(const struct pass *pass,
     return PS_OK;
 }
 
+/* Over a long vocabulary the head takes as long as many layers, so that a wish to stop is looked at
+ * between slices of its rows: of as many as the CPU backend takes at a time, which keeps the bits.
+ * loss has no teacher. */
+static enum ps_status head_loss(const struct ps_model *model, struct ps_stream *stream,
+                                struct ps_matrix x, const struct ps_loss *loss, float *losses,
+                                struct ps_matrix dx, float *dhead, struct ps_error *error) {
+    enum { SLICE = 256 };
+    for (int64_t first = 0; first < x.rows; first += SLICE) {
+        int64_t count = x.rows - first < SLICE ? x.rows - first : SLICE;
+        struct ps_matrix dslice = dx.data ? ps_matrix_rows(dx, first, count) : dx;
+        struct ps_loss slice = *loss;
+        slice.targets += first;
+        PS_TRY(ps_stop_check(error));
+        model->compute->head.loss(stream, model->head, ps_matrix_rows(x, first, count), &slice,
+                                  losses + first, dslice, dhead);
+    }
+    return PS_OK;
+}
+
 /* The head: its own gradient, and the flow that leaves it: zero in rows that predict nothing. */
-static void head_backward(const struct pass *pass, const struct ps_activations *activations,
-                          const struct ps_loss *loss, float *losses) {
+static enum ps_status head_backward(const struct pass *pass,
+                                    const struct ps_activations *activations,
+                                    const struct ps_loss *loss, float *losses,
+                                    struct ps_error *error) {
     const struct ps_compute *compute = pass->compute;
     struct ps_backward *b = pass->b;
     struct ps_matrix x = ps_matrix_rows(b->predictors, 0, pass->row->targets);
@@ -308,7 +330,7 @@ static void head_backward(const struct pass *pass, const struct ps_activations *
     float *dhead = gradient_of(pass, PS_PARAMETER_HEAD, -1, -1);
     if (!dhead) dhead = gradient_of(pass, PS_PARAMETER_EMBEDDING, -1, -1); /* tied */
     compute->rows.gather(pass->stream, activations->normed, pass->row->predictors, x);
-    compute->head.loss(pass->stream, pass->model->head, x, loss, losses, dx, dhead);
+    PS_TRY(head_loss(pass->model, pass->stream, x, loss, losses, dx, dhead, error));
     compute->memory.zero(pass->stream, dnormed.data,
                          (size_t)(dnormed.rows * dnormed.stride) * ps_dtype_size(dnormed.dtype));
     compute->rows.scatter(pass->stream, dx, pass->row->predictors, dnormed);
@@ -316,6 +338,7 @@ static void head_backward(const struct pass *pass, const struct ps_activations *
                                     activations->inverse, pass->model->final_norm, 1, dnormed,
                                     (struct ps_matrix){0}, top(pass, b->flow),
                                     gradient_of(pass, PS_PARAMETER_FINAL_NORM, -1, -1));
+    return PS_OK;
 }
 
 enum ps_status ps_backward_run(struct ps_backward *backward, struct ps_stream *stream,
@@ -339,16 +362,18 @@ enum ps_status ps_backward_run(struct ps_backward *backward, struct ps_stream *s
     struct ps_loss targeted = *loss;
     targeted.targets = row->target_tokens;
     if (pass.balanced) PS_TRY(balance_load(&pass, activations, balance, error));
-    head_backward(&pass, activations, &targeted, losses);
+    PS_TRY(head_backward(&pass, activations, &targeted, losses, error));
     for (int64_t l = model->config->layers - 1; l >= 0; l--) {
         const struct ps_layer_activations *a = &activations->layers[l];
         const struct ps_layer_weights *weights = &model->layers[l];
+        PS_TRY(ps_stop_check(error));
         if (weights->router)
             mixture_backward(&pass, l, a);
         else
             dense_backward(&pass, l, a);
         norm_backward(&pass, top(&pass, a->middle), a->ffn_inverse, weights->ffn_norm,
                       PS_PARAMETER_POST_NORM, l);
+        PS_TRY(ps_stop_check(error));
         attention_backward(&pass, l, a);
         norm_backward(&pass, top(&pass, a->input), a->attention_inverse, weights->attention_norm,
                       PS_PARAMETER_INPUT_NORM, l);
@@ -359,12 +384,13 @@ enum ps_status ps_backward_run(struct ps_backward *backward, struct ps_stream *s
     return PS_OK;
 }
 
-void ps_backward_losses(struct ps_backward *backward, struct ps_stream *stream,
-                        const struct ps_activations *activations, const struct ps_packed_row *row,
-                        float *losses) {
+enum ps_status ps_backward_losses(struct ps_backward *backward, struct ps_stream *stream,
+                                  const struct ps_activations *activations,
+                                  const struct ps_packed_row *row, float *losses,
+                                  struct ps_error *error) {
     const struct ps_model *model = backward->model;
     struct ps_loss loss = {.cross_entropy = 1, .scale = 1, .targets = row->target_tokens};
     struct ps_matrix x = ps_matrix_rows(backward->predictors, 0, row->targets);
     model->compute->rows.gather(stream, activations->normed, row->predictors, x);
-    model->compute->head.loss(stream, model->head, x, &loss, losses, (struct ps_matrix){0}, NULL);
+    return head_loss(model, stream, x, &loss, losses, (struct ps_matrix){0}, NULL, error);
 }

@@ -28,7 +28,10 @@ struct ps_packed_row {
  *
  * f_e the share of assignments and P_e the mean score of expert e over this row's tokens and all
  * layers (load balancing as in Switch Transformer, arXiv 2101.03961, equation 4, the way
- * transformers computes it). loss->targets is filled here. */
+ * transformers computes it). loss->targets is filled here; loss->k is 0.
+ *
+ * Both functions enqueue, and look between layers at a wish to stop (base/stop.h): PS_STOPPED
+ * leaves nothing that may be read. */
 enum ps_status ps_backward_run(struct ps_backward *backward, struct ps_stream *stream,
                                const struct ps_activations *activations,
                                const struct ps_packed_row *row, const struct ps_loss *loss,
@@ -36,6 +39,7 @@ enum ps_status ps_backward_run(struct ps_backward *backward, struct ps_stream *s
                                struct ps_error *error);
 
 /* The losses alone, of a validation row. */
-void ps_backward_losses(struct ps_backward *backward, struct ps_stream *stream,
-                        const struct ps_activations *activations, const struct ps_packed_row *row,
-                        float *losses);
+enum ps_status ps_backward_losses(struct ps_backward *backward, struct ps_stream *stream,
+                                  const struct ps_activations *activations,
+                                  const struct ps_packed_row *row, float *losses,
+                                  struct ps_error *error);

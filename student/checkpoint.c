@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,24 @@ static enum ps_status remove_others(const char *folder, int64_t step, struct ps_
     return status;
 }
 
+/* What a run that was killed left of checkpoints it was writing. */
+static enum ps_status remove_unfinished(const char *folder, struct ps_error *error) {
+    DIR *directory = opendir(folder);
+    if (!directory && errno == ENOENT) return PS_OK;
+    if (!directory) return ps_error_errno(error, errno, "%s", folder);
+    enum ps_status status = PS_OK;
+    for (struct dirent *entry; status == PS_OK && (entry = readdir(directory));) {
+        char path[PATH_SIZE + NAME_MAX];
+        size_t size = strlen(entry->d_name);
+        if (strncmp(entry->d_name, "step-", 5) != 0) continue;
+        if (size < 9 || strcmp(entry->d_name + size - 4, ".tmp") != 0) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        status = ps_path_remove(path, error);
+    }
+    closedir(directory);
+    return status;
+}
+
 enum ps_status ps_checkpoint_save(const char *folder, const struct ps_checkpoint *checkpoint,
                                   struct ps_error *error) {
     char final[FOLDER_SIZE], temporary[FOLDER_SIZE], state[PATH_SIZE];
@@ -154,16 +173,12 @@ enum ps_status ps_checkpoint_save(const char *folder, const struct ps_checkpoint
     snprintf(final, sizeof final, "%s/step-%08" PRId64, folder, checkpoint->step);
     snprintf(temporary, sizeof temporary, "%s/step-%08" PRId64 ".tmp", folder, checkpoint->step);
     snprintf(state, sizeof state, "%s/%s", temporary, state_name);
-    PS_TRY(ps_path_remove(temporary, error));
+    PS_TRY(remove_unfinished(folder, error));
     PS_TRY(ps_directory_create(temporary, error));
     enum ps_status status = save_state(state, checkpoint, error);
     if (status == PS_OK) status = save_manifest(temporary, checkpoint, error);
-    /* The same step again (a run that went back to an older checkpoint): the new one replaces it.
-     */
-    if (status == PS_OK) status = ps_path_remove(final, error);
-    if (status == PS_OK && rename(temporary, final) != 0)
-        status = ps_error_errno(error, errno, "%s: rename", final);
-    if (status == PS_OK) status = ps_directory_sync(folder, error);
+    /* A run that went back to an older checkpoint replaces those after it. */
+    if (status == PS_OK) status = ps_directory_commit(temporary, final, error);
     if (status == PS_OK) return remove_others(folder, checkpoint->step, error);
     ps_path_remove(temporary, NULL);
     return status;

@@ -7,7 +7,8 @@
  *
  * A checkpoint is written into step-N.tmp, each file synced, the manifest last; then the folder is
  * renamed and its parent synced. So one that has its name is whole, unless the disk damaged it
- * later: loading checks sizes and hashes, and goes back to the one before. The order of examples
+ * later: loading checks sizes and hashes, and goes back to the one before. What a killed run left
+ * of one goes when the next is written. One process at a time uses a folder. The order of examples
  * and the learning rate follow from the step and the settings; nothing else has state. */
 
 #include "base/status.h"

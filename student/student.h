@@ -59,12 +59,16 @@ struct ps_train_job {
     const struct ps_example *examples, *validation;
     uint32_t example_count, validation_count;
     struct ps_train_options options;
-    const char *folder; /* FOLDER/checkpoints, FOLDER/model, FOLDER/model-best */
+    const char *folder; /* FOLDER/checkpoints, FOLDER/model, FOLDER/model-best, FOLDER/lock */
     /* What is missing of these is made, if need be by going back to an older checkpoint or to the
      * start: the same bits come out. */
     const struct ps_train_keep *keep;
     size_t keep_count;
 
+    /* Puts what goes with the weights (a tokenizer) into the model folder NAME, which lies at
+     * `path` until it is whole. NULL: nothing. */
+    enum ps_status (*complete)(void *context, const char *name, const char *path,
+                               struct ps_error *error);
     /* Called after each step, and once before the first with the step that a resumed run goes on
      * from (0: a new one). note: what a user should know, or NULL. */
     void (*step)(void *context, const struct ps_train_progress *progress);
@@ -78,9 +82,12 @@ struct ps_train_result {
 };
 
 /* Trains to the end, writes FOLDER/model (config.json, weights) and, with validation,
- * FOLDER/model-best (the weights of the lowest validation loss). PS_STOPPED: a checkpoint was
- * written, the same call goes on from it. PS_NUMERIC: loss or gradient is not finite; the message
- * says at which step. */
+ * FOLDER/model-best (the weights of the lowest validation loss). A model folder appears under its
+ * name when it is whole. FOLDER/lock is held meanwhile; PS_BUSY says who has it.
+ *
+ * PS_STOPPED (base/stop.h): the step at hand is thrown away, a checkpoint of the one before is
+ * written, and the same call goes on from there. PS_NUMERIC: loss or gradient is not finite; the
+ * message says at which step. */
 enum ps_status ps_train(const struct ps_train_job *job, struct ps_train_result *result,
                         struct ps_error *error);
 

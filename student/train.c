@@ -3,6 +3,8 @@
 #include "student/student.h"
 
 #include "base/file.h"
+#include "base/lock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/stop.h"
@@ -55,15 +57,18 @@ static enum ps_status job_identity(const struct ps_train_job *job, struct traine
             ps_hash_update_field(state, example->ids, (size_t)example->size * sizeof *example->ids);
         }
     }
+    enum ps_status status = PS_OK;
     for (size_t i = 0; job->files && i < trainer->model->parameters->count; i++) {
         enum ps_dtype dtype;
+        status = ps_stop_check(error); /* gigabytes take their time */
+        if (status != PS_OK) break;
         const void *data = ps_model_files_data(job->files, i, &dtype);
         ps_hash_update_field(state, data,
                              trainer->model->parameters->items[i].count * ps_dtype_size(dtype));
     }
     struct ps_hash hash = ps_hash_end(state);
     ps_hash_hex(&hash, text);
-    return PS_OK;
+    return status;
 }
 
 /* The state of the loop between two steps. */
@@ -72,6 +77,7 @@ struct loop {
     struct trainer trainer;
     struct ps_checkpoint at;
     struct ps_schedule schedule;
+    struct ps_lock lock;
     char identity[PS_HASH_HEX_SIZE];
     char checkpoints[FOLDER_SIZE];
     uint32_t *order;
@@ -86,17 +92,18 @@ static void folder_of(const struct loop *loop, const char *name, char path[FOLDE
     snprintf(path, FOLDER_SIZE, "%s/%s", loop->job->folder, name);
 }
 
-/* The weights are the last file that an export writes. */
-static bool is_kept(const struct loop *loop, const struct ps_train_keep *keep) {
-    char path[FOLDER_SIZE + 32];
-    folder_of(loop, keep->name, path);
-    strcat(path, "/model.safetensors");
-    return ps_file_exists(path);
-}
-
+/* A model folder appears under its name when all is in it. */
 static enum ps_status export(struct loop *loop, const char *name, struct ps_error *error) {
-    char path[FOLDER_SIZE]; folder_of(loop, name, path);
-    return trainer_export(&loop->trainer, path, error);
+    const struct ps_train_job *job = loop->job; char path[FOLDER_SIZE], temporary[FOLDER_SIZE + 8];
+    folder_of(loop, name, path);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    PS_TRY(ps_path_remove(temporary, error)); /* of a run that was killed */
+    enum ps_status status = trainer_export(&loop->trainer, temporary, error);
+    if (status == PS_OK && job->complete)
+        status = job->complete(job->context, name, temporary, error);
+    if (status == PS_OK) status = ps_directory_commit(temporary, path, error);
+    if (status != PS_OK) ps_path_remove(temporary, NULL);
+    return status;
 }
 
 static enum ps_status export_kept(struct loop *loop, struct ps_error *error) {
@@ -104,6 +111,12 @@ static enum ps_status export_kept(struct loop *loop, struct ps_error *error) {
     for (size_t i = 0; i < job->keep_count; i++)
         if (job->keep[i].step == loop->at.step) PS_TRY(export(loop, job->keep[i].name, error));
     return PS_OK;
+}
+
+static bool is_kept(const struct loop *loop, const struct ps_train_keep *keep) {
+    char path[FOLDER_SIZE];
+    folder_of(loop, keep->name, path);
+    return ps_directory_exists(path);
 }
 
 static enum ps_status save(struct loop *loop, struct ps_error *error) {
@@ -254,6 +267,17 @@ static enum ps_status resume_step(struct loop *loop, struct ps_error *error) {
     return end_step(loop, &progress, error);
 }
 
+/* Writing gigabytes takes longer than a user who stops expects; but they are what is kept. */
+static enum ps_status save_stopped(struct loop *loop, struct ps_error *error) {
+    double bytes =
+        (double)loop->at.parameters * (double)(sizeof(float) + 2 * ps_dtype_size(loop->at.moments));
+    if (loop->saved_step != loop->at.step && bytes > 5e8)
+        ps_log_note("stopped: writing a checkpoint of %.1f GB; another signal ends this at once, "
+                    "and the next run goes on from step %lld",
+                    bytes / 1e9, (long long)loop->saved_step);
+    return save(loop, error);
+}
+
 static enum ps_status run(struct loop *loop, struct ps_train_result *result,
                           struct ps_error *error) {
     const struct ps_train_options *options = &loop->job->options;
@@ -262,7 +286,7 @@ static enum ps_status run(struct loop *loop, struct ps_train_result *result,
     while (loop->at.step < steps) {
         enum ps_status status = next_step(loop, error);
         if (status == PS_STOPPED && loop->at.step > 0) {
-            PS_TRY(save(loop, error));
+            PS_TRY(save_stopped(loop, error));
             return ps_stop_check(error);
         }
         PS_TRY(status);
@@ -280,12 +304,25 @@ static enum ps_status run(struct loop *loop, struct ps_train_result *result,
     return PS_OK;
 }
 
+static enum ps_status lock_folder(struct loop *loop, struct ps_error *error) {
+    char path[FOLDER_SIZE], holder[PS_LOCK_HOLDER];
+    const char *folder = loop->job->folder;
+    PS_TRY(ps_directory_create(folder, error));
+    folder_of(loop, "lock", path);
+    enum ps_status status = ps_lock_take(&loop->lock, path, holder, error);
+    PS_FAIL_IF(status == PS_BUSY, error, PS_BUSY,
+               "%s: %s trains there; wait until that ends, or name another folder", folder, holder);
+    return status;
+}
+
 enum ps_status ps_train(const struct ps_train_job *job, struct ps_train_result *result,
                         struct ps_error *error) {
     PS_TRY(check_job(job, error));
     struct loop loop = {.job = job, .order_epoch = -1};
-    enum ps_status status = loop_open(&loop, error);
+    enum ps_status status = lock_folder(&loop, error);
+    if (status == PS_OK) status = loop_open(&loop, error);
     if (status == PS_OK) status = run(&loop, result, error);
+    ps_lock_release(&loop.lock);
     trainer_close(&loop.trainer);
     ps_free(loop.order);
     return status;

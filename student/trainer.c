@@ -40,6 +40,7 @@ static enum ps_status start_parameter(struct trainer *trainer, size_t index, flo
     enum ps_dtype dtype = PS_DTYPE_F32;
     const char *data = job->files ? ps_model_files_data(job->files, index, &dtype) : NULL;
     for (uint64_t first = 0; first < parameter->count; first += piece_size) {
+        PS_TRY(ps_stop_check(error));
         uint64_t n = parameter->count - first < piece_size ? parameter->count - first : piece_size;
         if (data)
             PS_TRY(ps_tensor_to_f32(piece, dtype, data + first * ps_dtype_size(dtype), n, error));
@@ -93,6 +94,8 @@ enum ps_status trainer_open(struct trainer *trainer, const struct ps_train_job *
 }
 
 void trainer_close(struct trainer *trainer) {
+    if (trainer->stream) /* a step that was stopped has left work in it */
+        trainer->compute->memory.synchronize(trainer->stream, NULL);
     ps_backward_release(trainer->backward);
     ps_activations_release(trainer->activations);
     ps_model_close(trainer->model);
@@ -186,7 +189,6 @@ static enum ps_status accumulate(struct trainer *trainer, const struct ps_packin
     const struct ps_train_job *job = trainer->job;
     double sum = 0;
     for (uint32_t r = 0; r < packing->rows; r++) {
-        PS_TRY(ps_stop_check(error)); /* the masters are still those of the last step */
         struct ps_packed_row row =
             upload_row(trainer, job->examples, packing->members + packing->first[r],
                        packing->first[r + 1] - packing->first[r]);
@@ -261,15 +263,14 @@ enum ps_status trainer_validate(struct trainer *trainer, double *loss, struct ps
     PS_TRY_DONE(ps_pack(job->validation, all, job->validation_count, job->options.row_tokens,
                         &arena, &packing, error));
     for (uint32_t r = 0; r < packing.rows; r++) {
-        PS_TRY_DONE(ps_stop_check(error));
         struct ps_packed_row row =
             upload_row(trainer, job->validation, packing.members + packing.first[r],
                        packing.first[r + 1] - packing.first[r]);
         PS_TRY_DONE(ps_model_forward_packed(trainer->model, trainer->stream, trainer->activations,
                                             row.rows, row.tokens, row.positions, row.sequences,
                                             row.starts, error));
-        ps_backward_losses(trainer->backward, trainer->stream, trainer->activations, &row,
-                           trainer->losses);
+        PS_TRY_DONE(ps_backward_losses(trainer->backward, trainer->stream, trainer->activations,
+                                       &row, trainer->losses, error));
         PS_TRY_DONE(add_losses(trainer, row.targets, &sum, error));
     }
     *loss = sum / (double)ps_target_tokens(job->validation, all, job->validation_count);
@@ -308,6 +309,7 @@ static enum ps_status download_parameter(void *context, const struct ps_paramete
                                          uint64_t first, uint64_t count, float *values,
                                          struct ps_error *error) {
     struct trainer *trainer = context;
+    PS_TRY(ps_stop_check(error));
     trainer->compute->memory.download(trainer->stream, values,
                                       trainer->master + parameter->offset + first,
                                       count * sizeof *values);

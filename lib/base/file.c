@@ -218,6 +218,14 @@ enum ps_status ps_directory_sync(const char *path, struct ps_error *error) {
     return status;
 }
 
+enum ps_status ps_directory_commit(const char *temporary, const char *path,
+                                   struct ps_error *error) {
+    PS_TRY(ps_directory_sync(temporary, error));
+    PS_TRY(ps_path_remove(path, error));
+    if (rename(temporary, path) != 0) return ps_error_errno(error, errno, "%s: rename", path);
+    return sync_parent(path, error);
+}
+
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
     (void)info, (void)type, (void)walk;
     return remove(path);

@@ -53,6 +53,10 @@ enum ps_status ps_link_replace(const char *link, const char *target, struct ps_e
 /* fsync of the folder itself, so that renames in it survive a power loss. */
 enum ps_status ps_directory_sync(const char *path, struct ps_error *error);
 
+/* Gives a folder whose files are synced its name, in place of the folder that has it: a crash
+ * leaves the one, the other or none under the name, never a mixture. Both have the same parent. */
+enum ps_status ps_directory_commit(const char *temporary, const char *path, struct ps_error *error);
+
 /* Removes a file, or a folder with all in it; one that is not there is fine. */
 enum ps_status ps_path_remove(const char *path, struct ps_error *error);
 

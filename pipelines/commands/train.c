@@ -103,8 +103,13 @@ const struct ps_command ps_command_train = {
     .name = "train",
     .synopsis = "--model FOLDER --traces STORE --out DIR",
     .help = "train a model on the traces of a store",
-    .details = "Without --selection and --dataset all traces are trained on. A run that was "
-               "stopped, or\nkilled, goes on where it was when the same command is given again.",
+    .details =
+        "Without --selection and --dataset all traces are trained on. A run that was "
+        "stopped, or\nkilled, goes on where it was when the same command is given again. Stopping "
+        "throws the step at\nhand away and keeps those before it in a checkpoint; of a large "
+        "model it has gigabytes, which\ntake longer to write than the two seconds in which "
+        "all else stops. A second signal does not\nwait for it: the next run goes on from the "
+        "checkpoint before, as after a kill.",
     .tables = {&ps_train_table, &table},
     .minimum_arguments = 0,
     .maximum_arguments = 0,

@@ -25,7 +25,7 @@ enum ps_status ps_sampling_model(const struct ps_stage_context *context, const c
     const struct ps_pipeline_model *model = reference.model;
     *thinking = model ? model->thinking : -1;
     *folder = reference.path;
-    /* A stage that was killed leaves half a folder. */
+    /* A folder may be there while the stage still trains. */
     if (reference.stage && !ps_stage_is_done(reference.stage)) *folder = NULL;
     PS_FAIL_IF(model && model->url, error, PS_UNSUPPORTED,
                "the model '%s' is served: sampling from a server is not built yet", name);

@@ -138,9 +138,8 @@ static enum ps_status show(const struct ps_stage_context *context, FILE *out,
 static bool lacks_a_step(const struct ps_training *train, struct ps_stage_plan *plan) {
     for (size_t i = 0; i < train->keep_count; i++) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/%s/model.safetensors", train->context->directory,
-                 train->keep[i].name);
-        if (ps_file_exists(path)) continue;
+        snprintf(path, sizeof path, "%s/%s", train->context->directory, train->keep[i].name);
+        if (ps_directory_exists(path)) continue;
         ps_stage_plan_why(plan, "the weights of step %lld were not kept",
                           (long long)train->keep[i].step);
         return true;

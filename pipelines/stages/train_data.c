@@ -62,12 +62,11 @@ static enum ps_status copy_file(const char *from, const char *to, struct ps_erro
     return status;
 }
 
-enum ps_status ps_train_copy_weights(const char *folder, const char *from, const char *to,
-                                     struct ps_error *error) {
+enum ps_status ps_train_copy_weights(const char *from, const char *to, struct ps_error *error) {
     struct ps_arena arena;
     ps_arena_init(&arena, 1 << 20);
-    const char *source = ps_arena_format(&arena, "%s/%s/model.safetensors", folder, from);
-    const char *target = ps_arena_format(&arena, "%s/%s/model.safetensors", folder, to);
+    const char *source = ps_path_join(&arena, from, "model.safetensors");
+    const char *target = ps_path_join(&arena, to, "model.safetensors");
     enum ps_status status = source && target ? copy_file(source, target, error)
                                              : ps_error_set(error, PS_MEMORY, "out of memory");
     ps_arena_release(&arena);
@@ -104,30 +103,31 @@ done:
 }
 
 enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *template,
-                                   const char *folder, const char *name, struct ps_error *error) {
+                                   const char *folder, struct ps_error *error) {
     static const char *const files[] = {
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
         "merges.txt",     "chat_template.jinja"};
     struct ps_arena arena;
     int32_t token = 0;
     ps_arena_init(&arena, 1 << 20);
-    const char *from = start->tokenizer_path, *to = ps_path_join(&arena, folder, name);
+    const char *from = start->tokenizer_path;
     if (!ps_directory_exists(from)) { /* a tokenizer.json: the files lie beside it */
         const char *slash = strrchr(from, '/');
         from = slash ? ps_arena_strndup(&arena, from, (size_t)(slash - from)) : ".";
     }
-    enum ps_status status = from && to ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
+    const char *generation = ps_path_join(&arena, folder, "generation_config.json");
+    enum ps_status status =
+        from && generation ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
     for (size_t i = 0; status == PS_OK && i < sizeof files / sizeof *files; i++) {
         const char *source = ps_path_join(&arena, from, files[i]);
-        const char *target = ps_path_join(&arena, to, files[i]);
+        const char *target = ps_path_join(&arena, folder, files[i]);
         if (!source || !target)
             status = ps_error_set(error, PS_MEMORY, "out of memory");
         else if (ps_file_exists(source))
             status = copy_file(source, target, error);
     }
     if (status == PS_OK) status = ps_train_end_token(start, template, &token, error);
-    const char *generation = to ? ps_path_join(&arena, to, "generation_config.json") : NULL;
-    if (status == PS_OK && generation) status = add_end_token(generation, token, error);
+    if (status == PS_OK) status = add_end_token(generation, token, error);
     ps_arena_release(&arena);
     return status;
 }

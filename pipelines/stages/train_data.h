@@ -39,14 +39,13 @@ void ps_train_start_close(struct ps_train_start *start);
 enum ps_status ps_train_end_token(const struct ps_train_start *start, const char *template,
                                   int32_t *token, struct ps_error *error);
 
-/* Puts the tokenizer's files beside the weights in FOLDER/NAME, and the end token that was trained
- * under this template among those of generation_config.json. */
+/* Puts the tokenizer's files beside the weights in a model folder, and the end token that was
+ * trained under this template among those of generation_config.json. */
 enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *template,
-                                   const char *folder, const char *name, struct ps_error *error);
+                                   const char *folder, struct ps_error *error);
 
-/* Gives the model FOLDER/TO the weights of FOLDER/FROM. */
-enum ps_status ps_train_copy_weights(const char *folder, const char *from, const char *to,
-                                     struct ps_error *error);
+/* Gives the model in folder `to` the weights of that in `from`. */
+enum ps_status ps_train_copy_weights(const char *from, const char *to, struct ps_error *error);
 
 struct ps_train_data_options {
     const char *template;
@@ -60,8 +59,8 @@ struct ps_train_data {
 };
 
 /* Examples of the traces; of the context the catalog and the arena are used. Rows of a test split
- * are refused, so is a validation set of which there is no trace. Close it, also after a failure.
- */
+ * are refused, so is a validation set of which there is no trace. Close it, also after a
+ * failure. */
 enum ps_status
 ps_train_data_open(struct ps_train_data *data, const struct ps_stage_context *context,
                    const struct ps_train_traces *traces, const struct ps_train_start *start,

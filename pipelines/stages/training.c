@@ -1,5 +1,6 @@
 #include "pipelines/stages/training.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -206,10 +207,17 @@ void ps_training_write_result(const struct ps_training *train, const struct ps_t
 
 /* ---- the run ---- */
 
-static enum ps_status copy_tokenizer(const struct ps_training *train, const char *name,
-                                     struct ps_error *error) {
-    return ps_train_start_copy(&train->start, train->settings->template, train->context->directory,
-                               name, error);
+/* What goes with the weights; where the best are kept they are those of model, too. */
+static enum ps_status complete(void *user, const char *name, const char *path,
+                               struct ps_error *error) {
+    const struct ps_training *train = user;
+    const struct ps_stage_context *context = train->context;
+    if (train->settings->keep == KEEP_BEST && strcmp(name, "model") == 0) {
+        const char *best = ps_path_join(context->arena, context->directory, "model-best");
+        PS_FAIL_IF_NULL(best, error);
+        PS_TRY(ps_train_copy_weights(best, path, error));
+    }
+    return ps_train_start_copy(&train->start, train->settings->template, path, error);
 }
 
 enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result *result,
@@ -229,20 +237,14 @@ enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result
                                .folder = context->directory,
                                .keep = train->keep,
                                .keep_count = train->keep_count,
+                               .complete = complete,
                                .step = on_step,
                                .resume = on_resume,
                                .context = train};
     enum ps_status status = ps_train(&job, result, error);
     ps_progress_end(context->progress);
     ps_compute_close(compute);
-    PS_TRY(status);
-    if (train->settings->keep == KEEP_BEST)
-        PS_TRY(ps_train_copy_weights(context->directory, "model-best", "model", error));
-    PS_TRY(copy_tokenizer(train, "model", error));
-    if (result->best_step > 0) PS_TRY(copy_tokenizer(train, "model-best", error));
-    for (size_t i = 0; i < train->keep_count; i++)
-        PS_TRY(copy_tokenizer(train, train->keep[i].name, error));
-    return PS_OK;
+    return status;
 }
 
 /* ---- showing ---- */

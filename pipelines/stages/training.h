@@ -19,8 +19,8 @@ struct ps_train_settings {
 };
 extern const struct ps_settings_table ps_train_table;
 
-/* What is trained on what. Set all but the last three, then open; close it, also after a failure.
- */
+/* What is trained on what. Set all but the last three, then open; close it, also after a
+ * failure. */
 struct ps_training {
     const struct ps_stage_context *context; /* catalog, seed, limit and arena; to run, directory and
                                                progress. It needs no pipeline and no stage. */
@@ -41,7 +41,7 @@ void ps_training_close(struct ps_training *train);
 
 struct ps_train_options ps_training_options(const struct ps_training *train);
 
-/* Trains, and puts the tokenizer into each model folder. */
+/* Trains; each model folder has the tokenizer, too. */
 enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result *result,
                                struct ps_error *error);
 

@@ -196,6 +196,22 @@ static void a_full_disk_keeps_the_older_one(void **state) {
     assert_loads(2, NULL);
 }
 
+/* A run that is killed while it writes gigabytes may never come to that step again. */
+static void half_a_checkpoint_goes_with_the_next(void **state) {
+    (void)state;
+    char path[128];
+    assert_ok(save(1));
+    snprintf(path, sizeof path, "%s/step-00000002.tmp", f.folder);
+    assert_ok(ps_directory_create(path, &error));
+    strcat(path, "/state.safetensors.tmp-1");
+    assert_ok(ps_file_write_atomic(path, "half", 4, &error));
+    assert_ok(save(3));
+    *strrchr(path, '/') = 0;
+    assert_false(ps_directory_exists(path));
+    snprintf(path, sizeof path, "%s/step-00000001", f.folder);
+    assert_true(ps_directory_exists(path));
+}
+
 static void allocations_fail(void **state) {
     (void)state;
     char note[512];
@@ -233,6 +249,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_damaged_one_is_passed_over, begin, end),
         cmocka_unit_test_setup_teardown(another_job_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_full_disk_keeps_the_older_one, begin, end),
+        cmocka_unit_test_setup_teardown(half_a_checkpoint_goes_with_the_next, begin, end),
         cmocka_unit_test_setup_teardown(allocations_fail, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
