@@ -47,3 +47,9 @@ enum ps_status ps_conversation_text(const struct ps_conversation *conversation,
                                     struct ps_rendered_prompt *rendered, struct ps_error *error);
 enum ps_status ps_marked_text_append_all(struct ps_marked_text *text,
                                          const struct ps_marked_text *more, struct ps_error *error);
+
+/* Appends the Jinja of a model's folder, or of a file: a tokenizer_config.json or the Jinja itself.
+ * *found is false, which is no failure, when the folder or the JSON has none. PS_NOT_FOUND: there
+ * is no such path. */
+enum ps_status ps_chat_template_load(const char *path, struct ps_buffer *source, bool *found,
+                                     struct ps_error *error);

@@ -1,0 +1,80 @@
+/* Where a model's folder keeps its chat template, as transformers looks for it:
+ * chat_template.jinja, else chat_template.json, else `chat_template` of tokenizer_config.json, a
+ * text or a list of
+ * {"name", "template"} of which "default" is taken. */
+#include "text/text_internal.h"
+
+#include "base/file.h"
+#include "base/json.h"
+
+#include <string.h>
+
+enum { MAX_CONFIG = 256 << 20 };
+
+/* The list's template of that name, or NULL. */
+static const json_t *named(const json_t *list, const char *name) {
+    size_t i;
+    json_t *entry;
+    json_array_foreach(list, i, entry) {
+        const char *own = json_string_value(json_object_get(entry, "name"));
+        if (own && strcmp(own, name) == 0) return json_object_get(entry, "template");
+    }
+    return NULL;
+}
+
+static enum ps_status take(const json_t *value, struct ps_buffer *source, bool *found,
+                           struct ps_error *error) {
+    if (json_is_array(value)) {
+        value = named(value, "default");
+        PS_FAIL_IF(!value, error, PS_FORMAT, "none of the list 'chat_template' is named default");
+    }
+    if (!value || json_is_null(value)) return PS_OK;
+    PS_FAIL_IF(!json_is_string(value), error, PS_FORMAT,
+               "'chat_template' is neither a text nor a list of named ones");
+    PS_FAIL_IF(!ps_buffer_append(source, json_string_value(value), json_string_length(value)),
+               error, PS_LIMIT, "the chat template is too long");
+    *found = true;
+    return PS_OK;
+}
+
+static enum ps_status read_json(const char *path, struct ps_buffer *source, bool *found,
+                                struct ps_error *error) {
+    json_t *config;
+    PS_TRY(ps_json_read_file(path, MAX_CONFIG, &config, error));
+    enum ps_status status = take(json_object_get(config, "chat_template"), source, found, error);
+    json_decref(config);
+    return status == PS_OK ? PS_OK : ps_error_prefix(error, "%s", path);
+}
+
+static bool is_json(const char *path) {
+    size_t size = strlen(path);
+    return size > 5 && strcmp(path + size - 5, ".json") == 0;
+}
+
+static enum ps_status read_file(const char *path, struct ps_buffer *source, bool *found,
+                                struct ps_error *error) {
+    if (is_json(path)) return read_json(path, source, found, error);
+    PS_TRY(ps_file_read(path, source, error));
+    *found = true;
+    return PS_OK;
+}
+
+enum ps_status ps_chat_template_load(const char *path, struct ps_buffer *source, bool *found,
+                                     struct ps_error *error) {
+    static const char *const names[] = {"chat_template.jinja", "chat_template.json",
+                                        "tokenizer_config.json"};
+    *found = false;
+    if (!ps_directory_exists(path)) return read_file(path, source, found, error);
+    struct ps_arena arena;
+    enum ps_status status = PS_OK;
+    ps_arena_init(&arena, 1 << 16);
+    for (size_t i = 0; status == PS_OK && !*found && i < sizeof names / sizeof *names; i++) {
+        const char *file = ps_path_join(&arena, path, names[i]);
+        if (!file)
+            status = ps_error_set(error, PS_MEMORY, "out of memory");
+        else if (ps_file_exists(file))
+            status = read_file(file, source, found, error);
+    }
+    ps_arena_release(&arena);
+    return status;
+}
