@@ -11,8 +11,8 @@ enum ps_bench_clock { PS_BENCH_WALL, PS_BENCH_CPU };
 extern const char *const ps_bench_clocks[];
 extern const char ps_bench_clock_help[];
 
-/* Seconds by a clock; the processor's time is that of one thread. */
-double ps_bench_seconds(enum ps_bench_clock clock, const struct ps_compute *compute);
+/* Seconds by a clock; the processor's time is that of one of so many threads. */
+double ps_bench_seconds(enum ps_bench_clock clock, int threads);
 
 /* The bare rate of the family's multiply-adds in a few milliseconds, in GFLOP/s: the best of
  * several tries. Only for a backend named "cpu". */

@@ -84,7 +84,7 @@ struct bench {
 };
 
 static double clock_of(const struct bench *bench) {
-    return ps_bench_seconds(bench->clock, bench->compute);
+    return ps_bench_seconds(bench->clock, bench->compute->threads);
 }
 
 static size_t element(const struct bench *bench) {

@@ -177,7 +177,7 @@ static enum ps_status ignore(void *context, const struct ps_generate_reply *repl
 }
 
 static double clock_of(const struct bench *bench) {
-    return ps_bench_seconds((enum ps_bench_clock)bench->flags->clock, bench->compute);
+    return ps_bench_seconds((enum ps_bench_clock)bench->flags->clock, bench->compute->threads);
 }
 
 static void read_memory(struct bench *bench) {

@@ -179,9 +179,9 @@ static void measure_peak(struct bench *bench) {
 
 static enum ps_status one_step(struct bench *bench, struct ps_error *error) {
     measure_peak(bench);
-    double start = ps_bench_seconds(bench->clock, bench->compute);
+    double start = ps_bench_seconds(bench->clock, bench->compute->threads);
     PS_TRY(ps_train_trial_step(bench->trial, &bench->last, error));
-    double seconds = ps_bench_seconds(bench->clock, bench->compute) - start;
+    double seconds = ps_bench_seconds(bench->clock, bench->compute->threads) - start;
     if (seconds < bench->best) bench->best = seconds;
     bench->sum += seconds;
     bench->steps++;

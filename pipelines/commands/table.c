@@ -34,6 +34,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_doctor,
     &ps_command_bench_gemm,
     &ps_command_bench_sample,
+    &ps_command_bench_text,
     &ps_command_bench_train,
     &ps_command_docs,
     NULL,

@@ -26,6 +26,9 @@ LINES
     printf '{"ids": [99, 97, 102, 195, 169]}\n{"ids": [-1]}\n{}\n' |
         "$potstill" text decode --tokenizer tiny --jsonl
     echo "exit code $?"
+    printf 'the hat\nthe cat' >texts.txt
+    "$potstill" bench text --tokenizer tiny --rounds 1 --json texts.txt texts.jsonl |
+        sed 's/,"first_mb.*"mb_per_second":[0-9.]*/,/'
     "$potstill" text encode --tokenizer nowhere.json x 2>&1
     echo "exit code $?"
     "$potstill" text encode x 2>&1
@@ -53,6 +56,7 @@ heh<think><think>
 {"error":"-1 is no token id"}
 {"error":"'ids' is missing"}
 exit code 0
+{"texts":2,"bytes":30,"tokens":10,}
 potstill: nowhere.json: No such file or directory
 exit code 2
 potstill: text encode: 'tokenizer' is missing (a tokenizer.json, or the folder that has one)
