@@ -1,12 +1,13 @@
 /* Fingerprints: what a stage's result depends on, as one canonical JSON text, and its SHA-256.
  *
  *     {"date", "inputs": {id: fingerprint}, "kind", "limit", "references": {"model base": hash},
- *      "seed", "settings": {...}}
+ *      "results": {id: hash}, "seed", "settings": {...}}
  *
  * A reference's hash covers what the name stands for: a prompt's resolved text and shots; a model
  * folder's files, a served model's name, a config with its tokenizer and seed; a data set's
- * definition, its file, and the sets it is made of. The text is kept as stage.json in the stage's
- * directory, where the plan finds out what has changed. */
+ * definition, its file, and the sets it is made of. `results` has what inputs made of a store,
+ * which their settings alone do not say; it is known when they have run. The text is kept as
+ * stage.json in the stage's directory, where the plan finds out what has changed. */
 #include "pipelines/driver/driver_internal.h"
 
 #include "base/file.h"
@@ -211,6 +212,22 @@ static enum ps_status reference_hash(struct fingerprinter *from, const struct ps
 
 /* ---- stages ---- */
 
+/* The `hash` of an input's result.json, if it is done and has one. */
+static enum ps_status write_result(struct ps_pipeline *pipeline, const struct ps_stage *input,
+                                   struct ps_json_writer *writer, struct ps_error *error) {
+    const char *hash;
+    json_t *result;
+    if (!ps_stage_is_done(input)) return PS_OK;
+    char *path = ps_path_join(&pipeline->arena, input->directory, "result.json");
+    PS_FAIL_IF_NULL(path, error);
+    if (!ps_file_exists(path)) return PS_OK;
+    PS_TRY(ps_json_read_file(path, 64 << 20, &result, error));
+    enum ps_status status = ps_json_string_or(result, "hash", "", &hash, error);
+    if (status == PS_OK && *hash) ps_json_put_string(writer, input->id, hash);
+    json_decref(result);
+    return status;
+}
+
 enum ps_status ps_pipeline_catalog(struct ps_pipeline *pipeline, struct ps_error *error) {
     struct ps_dataset_spec *specs;
     size_t count;
@@ -244,6 +261,11 @@ enum ps_status ps_stage_identity(struct ps_pipeline *pipeline, const struct ps_s
     ps_json_write_integer(&writer, pipeline->limit);
     ps_json_write_key(&writer, "references");
     PS_TRY(write_references(pipeline, 0, pipeline->catalog, &part, stage->node, &writer, error));
+    ps_json_write_key(&writer, "results");
+    ps_json_write_begin_object(&writer);
+    for (size_t i = 0; i < stage->input_count; i++)
+        PS_TRY(write_result(pipeline, stage->inputs[i], &writer, error));
+    ps_json_write_end_object(&writer);
     ps_json_write_key(&writer, "seed");
     ps_json_write_integer(&writer, pipeline->values.seed);
     ps_json_write_key(&writer, "settings");

@@ -97,8 +97,8 @@ void ps_pipeline_close(struct ps_pipeline *pipeline);
 enum ps_status ps_pipeline_catalog(struct ps_pipeline *pipeline, struct ps_error *error);
 
 /* Hashes what the stages depend on (files' hashes are remembered in the user's cache folder by
- * path, size, mtime and inode) and sets fingerprint and directory of each. PS_NOT_FOUND names a
- * file that a model or data set lacks. */
+ * path, size, mtime and inode) and sets fingerprint and directory of each; anew when a stage has
+ * run, on whose result others depend. PS_NOT_FOUND names a file that a model or data set lacks. */
 enum ps_status ps_pipeline_fingerprint(struct ps_pipeline *pipeline, struct ps_error *error);
 
 /* Whether the stage's directory is set and its result counts. */

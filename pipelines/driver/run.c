@@ -88,10 +88,18 @@ static enum ps_status plan_stage(struct ps_pipeline *pipeline, const struct ps_s
 enum ps_status ps_pipeline_plan(struct ps_pipeline *pipeline, struct ps_stage_plan *plans,
                                 struct ps_error *error) {
     PS_TRY(ps_pipeline_catalog(pipeline, error));
-    enum ps_status status = PS_OK;
-    for (size_t i = 0; status == PS_OK && i < pipeline->stage_count; i++)
-        status = plan_stage(pipeline, &pipeline->stages[i], &plans[i], error);
-    return status;
+    for (size_t i = 0; i < pipeline->stage_count; i++) {
+        const struct ps_stage *stage = &pipeline->stages[i];
+        PS_TRY(plan_stage(pipeline, stage, &plans[i], error));
+        for (size_t j = 0; j < stage->input_count && plans[i].up_to_date; j++) {
+            const struct ps_stage *input = stage->inputs[j];
+            if (plans[input - pipeline->stages].up_to_date) continue;
+            plans[i].up_to_date = false;
+            snprintf(plans[i].why, sizeof plans[i].why, "if '%s', which runs before, changes",
+                     input->id);
+        }
+    }
+    return PS_OK;
 }
 
 /* ---- run ---- */
@@ -147,6 +155,19 @@ static enum ps_status check_inputs(const struct ps_stage *stage, struct ps_error
     return PS_OK;
 }
 
+/* What the stage that has run made may be part of later fingerprints. */
+static enum ps_status update_fingerprints(struct ps_pipeline *pipeline, struct ps_error *error) {
+    size_t count = pipeline->stage_count;
+    char(*before)[65] = ps_arena_array(&pipeline->arena, count, sizeof *before);
+    PS_FAIL_IF_NULL(before, error);
+    for (size_t i = 0; i < count; i++) memcpy(before[i], pipeline->stages[i].fingerprint, 65);
+    PS_TRY(ps_pipeline_fingerprint(pipeline, error));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(before[i], pipeline->stages[i].fingerprint) != 0)
+            return ps_run_describe(pipeline, error);
+    return PS_OK;
+}
+
 static enum ps_status run_stages(struct ps_pipeline *pipeline, size_t first, size_t last,
                                  struct ps_error *error) {
     size_t run = 0;
@@ -162,6 +183,7 @@ static enum ps_status run_stages(struct ps_pipeline *pipeline, size_t first, siz
         PS_TRY(check_inputs(stage, error));
         ps_log_note("%s: %s", stage->id, plan.why[0] ? plan.why : "to do");
         PS_TRY(run_stage(pipeline, stage, error));
+        PS_TRY(update_fingerprints(pipeline, error));
         run++;
     }
     if (run == 0) ps_log_note("everything is up to date in %s", pipeline->run_directory);

@@ -107,7 +107,7 @@ static enum ps_status resolved_yaml(struct ps_pipeline *pipeline, struct ps_buff
     return status == PS_OK && !fits ? ps_error_set(error, PS_MEMORY, "out of memory") : status;
 }
 
-static enum ps_status run_json(const struct ps_pipeline *pipeline, struct ps_buffer *text,
+static enum ps_status run_json(struct ps_pipeline *pipeline, struct ps_buffer *text,
                                struct ps_error *error) {
     struct ps_json_writer writer;
     struct ps_machine machine;
@@ -134,6 +134,10 @@ static enum ps_status run_json(const struct ps_pipeline *pipeline, struct ps_buf
         ps_json_put_string(&writer, "id", stage->id);
         ps_json_put_string(&writer, "kind", stage->kind->name);
         ps_json_put_string(&writer, "fingerprint", stage->fingerprint);
+        char changed[160] = "";
+        if (!ps_stage_is_done(stage))
+            PS_TRY(ps_stage_changes(pipeline, stage, changed, sizeof changed, error));
+        if (changed[0]) ps_json_put_string(&writer, "changed", changed);
         ps_json_write_end_object(&writer);
     }
     ps_json_write_end_array(&writer);

@@ -9,7 +9,8 @@
 
 struct stage_state {
     const char *id, *state; /* "done", "running", "begun", "to do" */
-    double seconds;         /* it took; NAN when not done */
+    const char *changed;    /* since the result before it; NULL: nothing, or there is none */
+    double seconds;         /* it took; below 0 when not done */
     char detail[400];
 };
 
@@ -51,6 +52,7 @@ static enum ps_status read_state(const char *folder, const json_t *stage, bool r
         json_decref(done);
         return PS_OK;
     }
+    state->changed = json_string_value(ps_json_get(stage, "changed"));
     *strrchr(path, '/') = 0;
     if (!ps_directory_exists(path) || *found_open) return PS_OK;
     *found_open = true;
@@ -63,6 +65,7 @@ static void print_state(const struct stage_state *state, FILE *out) {
     char time[24];
     fprintf(out, "  %-16s %-8s", state->id, state->state);
     if (state->seconds >= 0) fprintf(out, " in %s", ps_progress_duration(state->seconds, time));
+    if (state->changed) fprintf(out, " changed: %s", state->changed);
     fprintf(out, "%s%s\n", state->detail[0] ? " " : "", state->detail);
 }
 
@@ -76,6 +79,7 @@ static void write_state(const struct stage_state *state, struct ps_json_writer *
         ps_json_write_key(writer, "seconds");
         ps_json_write_number(writer, state->seconds);
     }
+    if (state->changed) ps_json_put_string(writer, "changed", state->changed);
     if (state->detail[0]) {
         ps_json_write_key(writer, "progress");
         ps_json_write_string(writer, state->detail);

@@ -17,6 +17,7 @@ struct candidate {
     uint64_t order[3]; /* what they are sorted by next */
     uint64_t identity; /* 64 bits of a hash of what identifies the trace */
     uint64_t question; /* likewise of its item's row, or of its prompt */
+    uint64_t body;     /* likewise of its text, where that was looked at */
     int64_t trace, prompt, source, tokens;
     enum ps_select_drop drop;
 };
@@ -243,20 +244,20 @@ static enum ps_status hash_body(struct ps_store *store, int64_t id, uint64_t *bo
 static enum ps_status drop_repetitions(struct funnel *funnel, struct ps_error *error) {
     for (size_t i = 0; i < funnel->count; i++) {
         struct candidate *candidate = &funnel->items[i];
+        if (candidate->drop == PS_SELECT_KEPT) {
+            PS_TRY(ps_stop_check(error));
+            PS_TRY(hash_body(funnel->store, candidate->trace, &candidate->body, error));
+        }
         candidate->order[0] = (uint64_t)candidate->prompt;
-        candidate->order[1] = 0;
+        candidate->order[1] = candidate->body;
         candidate->order[2] = candidate->identity;
-        if (candidate->drop != PS_SELECT_KEPT) continue;
-        PS_TRY(ps_stop_check(error));
-        PS_TRY(hash_body(funnel->store, candidate->trace, &candidate->order[1], error));
     }
     sort(funnel);
     const struct candidate *first = NULL; /* of a run of equal ones */
     for (size_t i = 0; i < funnel->count; i++) {
         struct candidate *candidate = &funnel->items[i];
         if (candidate->drop != PS_SELECT_KEPT) continue;
-        if (first && first->order[0] == candidate->order[0] &&
-            first->order[1] == candidate->order[1])
+        if (first && first->prompt == candidate->prompt && first->body == candidate->body)
             candidate->drop = PS_SELECT_DROP_REPETITION;
         else
             first = candidate;
@@ -325,6 +326,8 @@ static enum ps_status conclude(struct funnel *funnel, struct ps_selection *selec
         funnel->items[i].order[2] = 0;
     }
     sort(funnel);
+    struct ps_hash_state *hash = ps_hash_begin();
+    PS_FAIL_IF_NULL(hash, error);
     uint64_t question = 0;
     for (size_t i = 0; i < funnel->count; i++) {
         const struct candidate *candidate = &funnel->items[i];
@@ -336,7 +339,10 @@ static enum ps_status conclude(struct funnel *funnel, struct ps_selection *selec
         selection->questions += selection->kept == 0 || candidate->question != question;
         question = candidate->question;
         selection->traces[selection->kept++] = candidate->trace;
+        ps_hash_update(hash, &candidate->identity, sizeof candidate->identity);
+        ps_hash_update(hash, &candidate->body, sizeof candidate->body);
     }
+    selection->hash = ps_hash_end(hash);
     return PS_OK;
 }
 

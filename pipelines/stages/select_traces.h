@@ -47,7 +47,8 @@ enum ps_select_drop {
 };
 
 struct ps_selection {
-    int64_t *traces;                                              /* kept_count ids */
+    struct ps_hash hash; /* of the kept traces: their identities and texts */
+    int64_t *traces;     /* kept_count ids */
     int64_t considered, dropped[PS_SELECT_KEPT], kept, questions; /* questions: of those kept */
 };
 

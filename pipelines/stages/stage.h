@@ -5,7 +5,9 @@
  * A stage learns what earlier stages made from their directories (stage->inputs[i]->directory) and
  * fingerprints alone: select keeps its selection in the store under its fingerprint, train writes
  * DIRECTORY/model (and model-best, model-STEP), evaluate writes DIRECTORY/evals.db; what the report
- * should say about a stage lies in DIRECTORY/result.json.
+ * should say about a stage lies in DIRECTORY/result.json. A stage whose result depends on what the
+ * store has, beside its settings, writes a `hash` of the result there: it becomes part of the
+ * fingerprints of the stages that take it, so that they run anew when it has changed.
  *
  * run may be killed at any time and is then called again with the same directory: it goes on from
  * what it finds there. The driver writes the directory's "done" after run returned PS_OK. A run

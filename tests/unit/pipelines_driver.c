@@ -34,6 +34,7 @@ static const struct ps_settings_table sum_table =
 
 static int runs, sum;
 static bool stop_in_make;
+static const char *stored; /* what make's result depends on beside its settings; NULL: nothing */
 
 static enum ps_status write_number(const char *folder, int64_t number, struct ps_error *error) {
     char path[1000], text[32];
@@ -42,12 +43,33 @@ static enum ps_status write_number(const char *folder, int64_t number, struct ps
     return ps_file_write_atomic(path, text, strlen(text), error);
 }
 
+/* result.json has what was stored when it ran. */
+static enum ps_status write_stored(const char *folder, struct ps_error *error) {
+    char path[1000], text[64];
+    snprintf(path, sizeof path, "%s/result.json", folder);
+    snprintf(text, sizeof text, "{\"hash\": \"%s\"}", stored);
+    return ps_file_write_atomic(path, text, strlen(text), error);
+}
+
+static enum ps_status make_plan(const struct ps_stage_context *context, struct ps_stage_plan *plan,
+                                struct ps_error *error) {
+    char path[1000];
+    json_t *result;
+    if (!stored || !plan->up_to_date) return PS_OK;
+    snprintf(path, sizeof path, "%s/result.json", context->directory);
+    PS_TRY(ps_json_read_file(path, 1000, &result, error));
+    plan->up_to_date = strcmp(json_string_value(ps_json_get(result, "hash")), stored) == 0;
+    json_decref(result);
+    return PS_OK;
+}
+
 static enum ps_status make_run(const struct ps_stage_context *context, struct ps_error *error) {
     const struct make_settings *settings = context->settings;
     runs++;
     ps_progress_begin(context->progress, "make", "numbers", 0, 1);
     ps_progress_update(context->progress, 1, "number %d", (int)settings->number);
     if (stop_in_make) return ps_error_set(error, PS_STOPPED, "stopped");
+    if (stored) PS_TRY(write_stored(context->directory, error));
     return write_number(context->directory, settings->number, error);
 }
 
@@ -70,8 +92,11 @@ static enum ps_status sum_run(const struct ps_stage_context *context, struct ps_
 }
 
 static const char *const sum_consumes[] = {"make", NULL};
-static const struct ps_stage_kind make_kind = {
-    .name = "make", .settings = &make_table, .makes_model = true, .run = make_run};
+static const struct ps_stage_kind make_kind = {.name = "make",
+                                               .settings = &make_table,
+                                               .makes_model = true,
+                                               .plan = make_plan,
+                                               .run = make_run};
 static const struct ps_stage_kind sum_kind = {
     .name = "sum", .settings = &sum_table, .consumes = sum_consumes, .run = sum_run};
 const struct ps_stage_kind *const ps_stage_kinds[] = {&make_kind, &sum_kind, NULL};
@@ -94,6 +119,7 @@ static int begin(void **state) {
     ps_log_quiet(true);
     runs = 0;
     stop_in_make = false;
+    stored = NULL;
     if (!mkdtemp(folder) || chdir(folder) != 0) return -1;
     return ps_directory_create("model", &error) != PS_OK ||
            ps_file_write_atomic("model/config.json", "{}", 2, &error) != PS_OK;
@@ -275,6 +301,50 @@ static void what_is_done_is_not_done_again(void **state) {
     assert_int_equal(runs, 5);
 }
 
+/* What was made of a store that has changed is made anew, and so is what was made of that. */
+static void results_are_part_of_what_follows(void **state) {
+    (void)state;
+    struct ps_error error = {0};
+    struct ps_stage_plan plans[3];
+    char *text = NULL;
+    size_t size = 0;
+    stored = "one";
+    assert_ok(run_with(TWO, NULL, NULL, NULL, &error));
+    assert_ok(run_with(TWO, NULL, NULL, NULL, &error));
+    assert_int_equal(runs, 3);
+
+    stored = "two";
+    assert_ok(load(TWO, &error));
+    assert_ok(ps_pipeline_fingerprint(&pipeline, &error));
+    assert_ok(ps_pipeline_plan(&pipeline, plans, &error));
+    assert_false(plans[0].up_to_date || plans[1].up_to_date || plans[2].up_to_date);
+    assert_string_equal(plans[2].why, "if 'a', which runs before, changes");
+    ps_pipeline_close(&pipeline);
+
+    assert_ok(run_with(TWO, NULL, NULL, "a", &error));
+    assert_int_equal(runs, 4);
+    FILE *out = open_memstream(&text, &size);
+    assert_ok(ps_run_status("runs/t", false, out, &error));
+    assert_ok(ps_run_status("runs/t", true, out, &error));
+    fclose(out);
+    assert_non_null(strstr(text, "sum              to do    changed: results.a"));
+    assert_non_null(strstr(text, "\"state\":\"to do\",\"changed\":\"results.a\""));
+    free(text);
+    assert_ok(load(TWO, &error));
+    assert_ok(ps_pipeline_fingerprint(&pipeline, &error));
+    assert_ok(ps_pipeline_plan(&pipeline, plans, &error));
+    assert_string_equal(plans[2].why, "changed: results.a");
+    ps_pipeline_close(&pipeline);
+
+    assert_ok(run_with(TWO, NULL, NULL, NULL, &error));
+    assert_int_equal(runs, 6);
+    assert_ok(run_with(TWO, NULL, NULL, NULL, &error));
+    assert_int_equal(runs, 6);
+    stored = "one"; /* the sum of that is there */
+    assert_ok(run_with(TWO, NULL, NULL, NULL, &error));
+    assert_int_equal(runs, 8);
+}
+
 static void a_stopped_stage_goes_on(void **state) {
     (void)state;
     struct ps_error error = {0};
@@ -385,6 +455,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(fingerprints_follow_the_identity, begin, end),
         cmocka_unit_test_setup_teardown(fingerprints_follow_files, begin, end),
         cmocka_unit_test_setup_teardown(what_is_done_is_not_done_again, begin, end),
+        cmocka_unit_test_setup_teardown(results_are_part_of_what_follows, begin, end),
         cmocka_unit_test_setup_teardown(a_stopped_stage_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(parts_of_a_run_want_what_they_need, begin, end),
         cmocka_unit_test_setup_teardown(the_run_directory_tells_its_state, begin, end),

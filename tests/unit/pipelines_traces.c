@@ -212,6 +212,10 @@ static void test_funnel(void **state) {
     assert_int_equal(selection.questions, 2);
     assert_false(has(&selection, pool.test));
     assert_true(has(&selection, pool.ids[0][4]) != has(&selection, pool.ids[0][5]));
+    struct ps_hash hash = selection.hash;
+    ps_selection_release(&selection);
+    selection = chosen(&pool.f, &settings, 2); /* nothing here is by lot */
+    assert_memory_equal(&selection.hash, &hash, sizeof hash);
     ps_selection_release(&selection);
 
     settings.finish = PS_SELECT_STOP;
@@ -222,6 +226,7 @@ static void test_funnel(void **state) {
     assert_int_equal(selection.dropped[PS_SELECT_DROP_TOKENS], 3);
     assert_int_equal(selection.dropped[PS_SELECT_DROP_REPETITION], 0);
     assert_int_equal(selection.kept, 3);
+    assert_memory_not_equal(&selection.hash, &hash, sizeof hash);
     assert_true(has(&selection, pool.ids[0][3]) && has(&selection, pool.ids[0][4]) &&
                 has(&selection, pool.ids[1][3]));
     ps_selection_release(&selection);
