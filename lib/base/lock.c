@@ -36,10 +36,10 @@ static bool holder_is_dead(const char *holder) {
 static bool is_taken(int descriptor, int command, char holder[PS_LOCK_HOLDER]) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat about;
-    int result = fcntl(descriptor, command, &whole);
+    int code = fcntl(descriptor, command, &whole) == 0 ? 0 : errno;
     read_holder(descriptor, holder);
-    if (result == 0) return whole.l_type != F_UNLCK && command == F_OFD_GETLK;
-    if (errno == EAGAIN || errno == EACCES) return true;
+    if (code == 0) return whole.l_type != F_UNLCK && command == F_OFD_GETLK;
+    if (code == EAGAIN || code == EACCES) return true;
     return fstat(descriptor, &about) == 0 && about.st_size > 0 && !holder_is_dead(holder);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 /* Memory: all allocations of the project go through these, so that a test can make the n-th fail.
- * Failure is NULL, never an abort. What comes from one of the first four is given back with
- * ps_free; arenas and buffers have their own release. */
+ * Failure is NULL, never an abort. What the first block of functions hands out is given
+ * back with ps_free; arenas and buffers have their own release. */
 
 #include <stdbool.h>
 #include <stddef.h>

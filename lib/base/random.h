@@ -25,7 +25,7 @@ uint32_t ps_random_below(uint64_t key, uint64_t counter, uint32_t bound);
  * cosine of base/elementary.h; a square root is exact everywhere. */
 float ps_random_normal(uint64_t key, uint64_t counter);
 
-/* A key from a run's seed and a purpose: "init", "shuffle", ... */
+/* A key from a run's seed and a purpose ("init", "shuffle", ...), of which 248 bytes count. */
 uint64_t ps_random_key(uint64_t seed, const char *purpose);
 
 /* A seeded permutation of 0 .. count-1 (Fisher-Yates). */

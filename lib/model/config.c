@@ -70,6 +70,7 @@ static bool valid_id(const json_t *value, int64_t vocabulary) {
 static enum ps_status read_ids(struct model_config *model, struct ps_error *error) {
     struct ps_model_config *config = &model->config;
     const json_t *end = ps_json_get(model->generation, "eos_token_id");
+    const char *place = end ? "generation_config.json's " : "";
     if (!end) end = ps_json_get(model->json, "eos_token_id");
     size_t count = json_is_array(end) ? json_array_size(end) : end != NULL;
     int64_t *ids = ps_arena_array(&model->arena, count, sizeof *ids);
@@ -77,7 +78,7 @@ static enum ps_status read_ids(struct model_config *model, struct ps_error *erro
     for (size_t i = 0; i < count; i++) {
         const json_t *id = json_is_array(end) ? json_array_get(end, i) : end;
         PS_FAIL_IF(!valid_id(id, config->vocabulary), error, PS_FORMAT,
-                   "eos_token_id is not a token id below vocab_size %lld",
+                   "%seos_token_id is not a token id below vocab_size %lld", place,
                    (long long)config->vocabulary);
         ids[i] = json_integer_value(id);
     }

@@ -10,6 +10,8 @@
 
 #include "base/stop.h"
 
+#include <assert.h>
+
 /* What all steps of a pass need. The attention step is the one thing that differs. */
 struct pass {
     const struct ps_model *model;
@@ -155,6 +157,7 @@ static enum ps_status forward(const struct pass *pass, const int32_t *tokens,
 static struct pass begin(const struct ps_model *model, struct ps_stream *stream,
                          struct ps_activations *activations, int64_t rows,
                          const int32_t *positions) {
+    assert(rows <= activations->rows);
     return (struct pass){.model = model,
                          .config = model->config,
                          .compute = model->compute,

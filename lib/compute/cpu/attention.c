@@ -51,7 +51,7 @@ void ps_cpu_packed_product(const struct ps_cpu_kernels *kernels, bool bf16, cons
             struct ps_cpu_target target = {y + r * stride + c, PS_DTYPE_F32, stride, NULL,
                                            accumulate};
             kernels->multiply(count, bf16, (const char *)a + r * a_row,
-                              (const char *)b + c / lanes * b_panel, used, totals, true);
+                              (const char *)b + c / lanes * b_panel, used, totals);
             kernels->finish(totals, count, ps_min(columns - c, lanes), &target);
         }
     }
@@ -131,8 +131,8 @@ static void meet_page(const struct work *work, const struct queries *queries,
         for (int r = 0; r < state->rows; r += (int)tile) {
             int count = (int)ps_min(state->rows - r, tile);
             kernels->multiply(count, layout->bf16, buffers->p + r * p_row,
-                              values + c / lanes * value_panel, ceil_div(end, PS_CPU_BLOCK), totals,
-                              true);
+                              values + c / lanes * value_panel, ceil_div(end, PS_CPU_BLOCK),
+                              totals);
             kernels->attention->merge(state, r, count, totals, ps_min(value_size - c, lanes),
                                       buffers->out + r * value_size + c, value_size);
         }

@@ -72,7 +72,7 @@ static double try_family(struct trial *trial, const struct ps_cpu_kernels *kerne
     for (int i = 0; i < TRIAL_REPEATS; i++) {
         double start = ps_seconds();
         kernels->multiply(TRIAL_ROWS, true, trial->packed_a, trial->packed_b,
-                          TRIAL_K / PS_CPU_BLOCK, totals, true);
+                          TRIAL_K / PS_CPU_BLOCK, totals);
         double time = ps_seconds() - start;
         if (time < best) best = time;
     }
@@ -152,8 +152,7 @@ static size_t thread_bytes(const struct ps_cpu_kernels *kernels,
     int64_t widest = larger(larger(limits->columns, limits->experts), PS_CPU_GRADIENT_ROWS);
     /* The gradient of the head's input is a product over the vocabulary. */
     if (limits->training) widest = larger(widest, limits->vocabulary);
-    size_t bytes =
-        larger_size(ps_cpu_product_scratch(kernels, widest), ps_cpu_attention_scratch(limits));
+    size_t bytes = larger_size(ps_cpu_product_scratch(widest), ps_cpu_attention_scratch(limits));
     bytes = larger_size(bytes, ps_cpu_sampling_scratch(limits->vocabulary));
     if (limits->training)
         bytes = larger_size(bytes, ps_cpu_attention_backward_scratch(kernels, limits));

@@ -67,10 +67,9 @@ struct ps_cpu_kernels {
                    void *to);
     void (*pack_b)(const struct ps_cpu_source *source, int64_t first, int64_t count, bool bf16,
                    void *to);
-    /* totals [rows][lanes] of one A tile and one B panel over `blocks` blocks; with `first` they
-     * start from zero, else they are continued. */
+    /* totals [rows][lanes] of one A tile and one B panel over `blocks` blocks. */
     void (*multiply)(int rows, bool bf16, const void *a, const void *b, int64_t blocks,
-                     float *totals, bool first);
+                     float *totals);
     /* Rows of totals to the target; columns <= lanes. */
     void (*finish)(const float *totals, int rows, int64_t columns,
                    const struct ps_cpu_target *target);
@@ -118,7 +117,7 @@ static inline size_t ps_cpu_packed_place(const struct ps_cpu_kernels *kernels, i
 size_t ps_cpu_packed_b_bytes(const struct ps_cpu_kernels *kernels, int64_t rows, int64_t k,
                              bool bf16);
 /* Bytes of scratch that one thread needs for products with up to k elements. */
-size_t ps_cpu_product_scratch(const struct ps_cpu_kernels *kernels, int64_t k);
+size_t ps_cpu_product_scratch(int64_t k);
 
 /* Rows [row, row + rows) of y in the columns of panels [panel, panel_end), on this thread. */
 void ps_cpu_product_part(const struct ps_cpu_kernels *kernels, const struct ps_cpu_product *product,

@@ -26,9 +26,8 @@ static int64_t block_rows(const struct ps_cpu_kernels *kernels, int64_t k, int64
     return rows / kernels->tile_rows * kernels->tile_rows;
 }
 
-size_t ps_cpu_product_scratch(const struct ps_cpu_kernels *kernels, int64_t k) {
+size_t ps_cpu_product_scratch(int64_t k) {
     size_t least = (size_t)(padded(k) * 4) * A_BLOCK_LEAST_ROWS;
-    (void)kernels;
     return least > A_BLOCK_BYTES ? least : A_BLOCK_BYTES;
 }
 
@@ -53,8 +52,8 @@ static void multiply_block(const struct ps_cpu_kernels *kernels,
                 .bias = product->bias ? product->bias + column : NULL,
                 .accumulate = product->accumulate,
             };
-            kernels->multiply(tile, product->bf16, a + r * a_row_bytes, b, k / PS_CPU_BLOCK, totals,
-                              true);
+            kernels->multiply(tile, product->bf16, a + r * a_row_bytes, b, k / PS_CPU_BLOCK,
+                              totals);
             kernels->finish(totals, tile, left < lanes ? left : lanes, &target);
         }
     }

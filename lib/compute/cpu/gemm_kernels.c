@@ -98,8 +98,8 @@ PS_INLINE void tile(int rows, bool bf16, const char *a, const char *b, int64_t b
 }
 
 static void multiply(int rows, bool bf16, const void *a, const void *b, int64_t blocks,
-                     float *totals, bool first) {
-    if (first) memset(totals, 0, sizeof *totals * (size_t)(rows * LANES));
+                     float *totals) {
+    memset(totals, 0, sizeof *totals * (size_t)(rows * LANES));
 #define CASE(n)                                                                                    \
     case n:                                                                                        \
         if (n > ROWS) break;                                                                       \

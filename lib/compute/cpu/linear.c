@@ -48,7 +48,7 @@ void ps_cpu_multiply(struct ps_stream *stream, const struct ps_cpu_product *prod
     const int64_t tiles = (rows + tile - 1) / tile;
     double time = product_time((double)rows, (double)product->y.columns, (double)product->a.k,
                                product->bf16 ? 2 : 4);
-    assert(ps_cpu_product_scratch(own->kernels, product->a.k) <= own->thread_bytes);
+    assert(ps_cpu_product_scratch(product->a.k) <= own->thread_bytes);
     if (rows == 0) return;
     if (rows >= ROWS_OF_A_THREAD * own->threads || panels < own->threads)
         ps_cpu_run(stream, by_tiles, &spread, tiles, time / (double)tiles);

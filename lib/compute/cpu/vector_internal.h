@@ -21,7 +21,6 @@
 
 typedef uint32_t ps_v16u __attribute__((vector_size(64)));
 typedef uint16_t ps_v16h __attribute__((vector_size(32)));
-typedef uint16_t ps_v32h __attribute__((vector_size(64)));
 
 #define PS_INLINE static inline __attribute__((always_inline, unused))
 
@@ -44,7 +43,6 @@ typedef uint16_t ps_v32h __attribute__((vector_size(64)));
 PS_VECTOR_ACCESS(f, ps_v16)
 PS_VECTOR_ACCESS(u, ps_v16u)
 PS_VECTOR_ACCESS(h, ps_v16h)
-PS_VECTOR_ACCESS(hh, ps_v32h)
 #undef PS_VECTOR_ACCESS
 
 PS_INLINE ps_v16 ps_splat(float value) {

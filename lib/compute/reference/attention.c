@@ -96,32 +96,21 @@ struct source {
     struct ps_matrix k, v; /* packed: the rows of the sequence */
 };
 
-static void read_key(float *to, const struct source *source, int64_t position, int64_t head) {
+/* A key, or a value, as floats. */
+static void read_source(float *to, const struct source *source, bool value, int64_t position,
+                        int64_t head) {
     const struct ps_attention_shape *shape = source->shape;
+    int64_t size = value ? shape->value_size : shape->key_size;
     if (!source->pages) {
-        struct ps_matrix key =
-            ps_matrix_columns(source->k, head * shape->key_size, shape->key_size);
-        ps_get_row(to, key, position);
+        struct ps_matrix rows = value ? source->v : source->k;
+        ps_get_row(to, ps_matrix_columns(rows, head * size, size), position);
         return;
     }
     struct layout layout = page_layout(shape);
     const char *page = source->cache + (size_t)source->pages[position / PS_BLOCK] * layout.bytes;
-    read_row(to, page, (const float *)(page + layout.key_scales), shape->cache,
-             position % PS_BLOCK * shape->key_value_heads + head, shape->key_size);
-}
-
-static void read_value(float *to, const struct source *source, int64_t position, int64_t head) {
-    const struct ps_attention_shape *shape = source->shape;
-    if (!source->pages) {
-        struct ps_matrix value =
-            ps_matrix_columns(source->v, head * shape->value_size, shape->value_size);
-        ps_get_row(to, value, position);
-        return;
-    }
-    struct layout layout = page_layout(shape);
-    const char *page = source->cache + (size_t)source->pages[position / PS_BLOCK] * layout.bytes;
-    read_row(to, page + layout.values, (const float *)(page + layout.value_scales), shape->cache,
-             position % PS_BLOCK * shape->key_value_heads + head, shape->value_size);
+    const char *scales = page + (value ? layout.value_scales : layout.key_scales);
+    read_row(to, value ? page + layout.values : page, (const float *)scales, shape->cache,
+             position % PS_BLOCK * shape->key_value_heads + head, size);
 }
 
 /* ---- one query ---------------------------------------------------------------------------- */
@@ -139,11 +128,11 @@ static void read_block(struct block *block, const struct source *source, int64_t
     memset(block->values, 0, (size_t)(PS_BLOCK * shape->value_size) * sizeof(float));
     for (int64_t j = seen.first; j < seen.end; j++) {
         float *key = block->keys + j * shape->key_size, *value = block->row;
-        read_key(key, source, first + j, head);
+        read_source(key, source, false, first + j, head);
         if (shape->value_in_key)
             value = key;
         else
-            read_value(value, source, first + j, head);
+            read_source(value, source, true, first + j, head);
         for (int64_t c = 0; c < shape->value_size; c++) block->values[c * PS_BLOCK + j] = value[c];
     }
 }
