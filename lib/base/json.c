@@ -1,4 +1,4 @@
-#include "base/json_internal.h"
+#include "base/json.h"
 
 #include "base/file.h"
 #include "base/utf8.h"
@@ -24,8 +24,8 @@ __attribute__((constructor)) static void use_our_memory(void) {
 
 /* ---- reading ---- */
 
-enum ps_status ps_json_load(const char *name, size_t line, const char *text, size_t size,
-                            json_t **value, struct ps_error *error) {
+enum ps_status ps_json_parse_line(const char *name, size_t line, const char *text, size_t size,
+                                  json_t **value, struct ps_error *error) {
     json_error_t failure;
     allocation_failed = false;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
@@ -43,7 +43,7 @@ enum ps_status ps_json_load(const char *name, size_t line, const char *text, siz
 
 enum ps_status ps_json_parse(const char *name, const char *text, size_t size, json_t **value,
                              struct ps_error *error) {
-    return ps_json_load(name, 0, text, size, value, error);
+    return ps_json_parse_line(name, 0, text, size, value, error);
 }
 
 enum ps_status ps_json_read_file(const char *path, size_t limit, json_t **value,
@@ -53,7 +53,8 @@ enum ps_status ps_json_read_file(const char *path, size_t limit, json_t **value,
     *value = NULL;
     enum ps_status status = ps_file_read(path, &buffer, error);
     if (status == PS_OK)
-        status = ps_json_load(path, 0, buffer.data ? buffer.data : "", buffer.size, value, error);
+        status =
+            ps_json_parse_line(path, 0, buffer.data ? buffer.data : "", buffer.size, value, error);
     ps_buffer_release(&buffer);
     return status;
 }

@@ -19,6 +19,10 @@
 enum ps_status ps_json_parse(const char *name, const char *text, size_t size, json_t **value,
                              struct ps_error *error);
 
+/* The same for a line of JSON lines: messages give its number. */
+enum ps_status ps_json_parse_line(const char *name, size_t line, const char *text, size_t size,
+                                  json_t **value, struct ps_error *error);
+
 /* The same for a file of at most limit bytes. */
 enum ps_status ps_json_read_file(const char *path, size_t limit, json_t **value,
                                  struct ps_error *error);
@@ -123,6 +127,9 @@ void ps_json_lines_close(struct ps_json_lines *lines);
  * the limit is PS_LIMIT and is skipped: the following call goes on behind it. */
 enum ps_status ps_json_lines_text(struct ps_json_lines *lines, const char **text, size_t *size,
                                   struct ps_error *error);
+/* Whether the next line is here already: what was handed out then stays valid during the next call,
+ * which does not wait. */
+bool ps_json_lines_ready(const struct ps_json_lines *lines);
 
 /* The next value, new; NULL at the end. PS_FORMAT ("name:line:column: why") for a line that is no
  * JSON; the following call goes on with the next line. */

@@ -1,4 +1,4 @@
-#include "base/json_internal.h"
+#include "base/json.h"
 
 #include "base/stop.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_BLOCK = 64 << 10, WAIT_MILLISECONDS = 500 };
+enum { READ_BLOCK = 256 << 10, WAIT_MILLISECONDS = 500 };
 
 /* A wait for the other end of a pipe, perhaps for ever, ends when asked to stop. */
 static enum ps_status wait_for_input(int descriptor, struct ps_error *error) {
@@ -107,6 +107,14 @@ enum ps_status ps_json_lines_text(struct ps_json_lines *lines, const char **text
     }
 }
 
+bool ps_json_lines_ready(const struct ps_json_lines *lines) {
+    size_t rest = lines->buffer.size - lines->scanned;
+    if (lines->skipping || rest == 0) return false;
+    const char *line = lines->buffer.data + lines->start;
+    const char *end = memchr(lines->buffer.data + lines->scanned, '\n', rest);
+    return end && !blank(line, (size_t)(end - line)); /* a blank one would not be the next */
+}
+
 enum ps_status ps_json_lines_next(struct ps_json_lines *lines, json_t **value,
                                   struct ps_error *error) {
     const char *text;
@@ -114,5 +122,5 @@ enum ps_status ps_json_lines_next(struct ps_json_lines *lines, json_t **value,
     *value = NULL;
     PS_TRY(ps_json_lines_text(lines, &text, &size, error));
     if (!text) return PS_OK;
-    return ps_json_load(lines->name, lines->line, text, size, value, error);
+    return ps_json_parse_line(lines->name, lines->line, text, size, value, error);
 }

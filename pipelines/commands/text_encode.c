@@ -88,18 +88,19 @@ static void write_ids(struct ps_json_writer *json, const struct ps_token_ids *id
 
 static enum ps_status encode_line(void *context, const json_t *line, struct ps_json_writer *answer,
                                   struct ps_error *error) {
-    struct session *session = context;
+    const struct session *session = context;
+    struct ps_token_ids ids = {0};
     bool special, ordinary;
     const json_t *text = ps_json_get(line, "text");
     PS_FAIL_IF(!json_is_string(text), error, PS_FORMAT, "'text' is missing or no string");
     PS_TRY(ps_json_bool_or(line, "special", session->flags->special, &special, error));
     PS_TRY(ps_json_bool_or(line, "ordinary", session->flags->ordinary, &ordinary, error));
     unsigned flags = (special ? PS_ENCODE_SPECIAL : 0) | (ordinary ? PS_ENCODE_ORDINARY : 0);
-    session->ids.size = 0;
-    PS_TRY(ps_tokenizer_encode(session->tokenizer, json_string_value(text),
-                               json_string_length(text), flags, &session->ids, error));
-    write_ids(answer, &session->ids);
-    return PS_OK;
+    enum ps_status status = ps_tokenizer_encode(session->tokenizer, json_string_value(text),
+                                                json_string_length(text), flags, &ids, error);
+    if (status == PS_OK) write_ids(answer, &ids);
+    ps_token_ids_release(&ids);
+    return status;
 }
 
 static enum ps_status encode_one(struct session *session, const struct ps_call *call,
@@ -142,18 +143,19 @@ static enum ps_status run_encode(struct ps_call *call, struct ps_error *error) {
 
 /* ---- decode ---- */
 
-static enum ps_status decode(struct session *session, struct ps_error *error) {
-    session->text.size = 0;
-    PS_FAIL_IF(!ps_buffer_reserve(&session->text, 1), error, PS_MEMORY, "out of memory");
-    return ps_tokenizer_decode(session->tokenizer, session->ids.data, session->ids.size,
-                               session->flags->skip_special, &session->text, error);
+static enum ps_status decode(const struct session *session, const struct ps_token_ids *ids,
+                             struct ps_buffer *text, struct ps_error *error) {
+    text->size = 0;
+    PS_FAIL_IF(!ps_buffer_reserve(text, 1), error, PS_MEMORY, "out of memory");
+    return ps_tokenizer_decode(session->tokenizer, ids->data, ids->size,
+                               session->flags->skip_special, text, error);
 }
 
-static enum ps_status add_id(struct session *session, int64_t value, struct ps_error *error) {
+static enum ps_status add_id(struct ps_token_ids *ids, int64_t value, struct ps_error *error) {
     uint32_t id = (uint32_t)value;
     PS_FAIL_IF(value < 0 || value > UINT32_MAX, error, PS_FORMAT, "%lld is no token id",
                (long long)value);
-    return ps_token_ids_append(&session->ids, &id, 1, error);
+    return ps_token_ids_append(ids, &id, 1, error);
 }
 
 static void write_text(struct ps_json_writer *json, const struct ps_buffer *text) {
@@ -165,18 +167,24 @@ static void write_text(struct ps_json_writer *json, const struct ps_buffer *text
 
 static enum ps_status decode_line(void *context, const json_t *line, struct ps_json_writer *answer,
                                   struct ps_error *error) {
-    struct session *session = context;
+    struct ps_token_ids ids = {0};
+    struct ps_buffer text;
     json_t *list, *id;
     size_t i;
-    session->ids.size = 0;
     PS_TRY(ps_json_array(line, "ids", &list, error));
+    enum ps_status status = PS_OK;
+    ps_buffer_init(&text, TEXT_LIMIT);
     json_array_foreach(list, i, id) {
-        PS_FAIL_IF(!json_is_integer(id), error, PS_FORMAT, "'ids' has an item that is no token id");
-        PS_TRY(add_id(session, json_integer_value(id), error));
+        PS_FAIL_DONE_IF(!json_is_integer(id), error, PS_FORMAT,
+                        "'ids' has an item that is no token id");
+        PS_TRY_DONE(add_id(&ids, json_integer_value(id), error));
     }
-    PS_TRY(decode(session, error));
-    write_text(answer, &session->text);
-    return PS_OK;
+    PS_TRY_DONE(decode(context, &ids, &text, error));
+    write_text(answer, &text);
+done:
+    ps_token_ids_release(&ids);
+    ps_buffer_release(&text);
+    return status;
 }
 
 /* The ids in a text, apart by blanks or commas. */
@@ -186,7 +194,7 @@ static enum ps_status parse_ids(struct session *session, const char *text, struc
         errno = 0;
         long long value = strtoll(text, &end, 10);
         PS_FAIL_IF(end == text || errno, error, PS_ARGUMENT, "'%.40s' is no token id", text);
-        PS_TRY(add_id(session, value, error));
+        PS_TRY(add_id(&session->ids, value, error));
         text = end;
     }
     return PS_OK;
@@ -200,7 +208,7 @@ static enum ps_status decode_one(struct session *session, const struct ps_call *
     }
     for (size_t i = 0; i < call->arguments.count; i++)
         PS_TRY(parse_ids(session, call->arguments.items[i], error));
-    PS_TRY(decode(session, error));
+    PS_TRY(decode(session, &session->ids, &session->text, error));
     if (!call->json) {
         fwrite(session->text.data, 1, session->text.size, stdout);
         putchar('\n');

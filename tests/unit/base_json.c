@@ -123,6 +123,31 @@ static void lines_go_on_after_a_bad_one(void **state) {
     }
 }
 
+/* Lines that are ready do not move those before them. */
+static void lines_are_handed_out_together(void **state) {
+    (void)state;
+    struct ps_error error = {0};
+    struct source source = {"[1]\n[2]\n \n[3]\n[4", 0, 18};
+    struct ps_json_lines lines;
+    const char *first, *text;
+    size_t size;
+    ps_json_lines_open_function(&lines, "in", read_source, &source, 20);
+    assert_false(ps_json_lines_ready(&lines));
+    assert_ok(ps_json_lines_text(&lines, &first, &size, &error));
+    assert_true(ps_json_lines_ready(&lines));
+    assert_ok(ps_json_lines_text(&lines, &text, &size, &error));
+    assert_ptr_equal(text, first + 4);
+    assert_memory_equal(first, "[1]\n[2]", 7);
+    assert_false(ps_json_lines_ready(&lines)); /* a blank line */
+    assert_ok(ps_json_lines_text(&lines, &text, &size, &error));
+    assert_memory_equal(text, "[3]", 3);
+    assert_false(ps_json_lines_ready(&lines)); /* half a line */
+    assert_ok(ps_json_lines_text(&lines, &text, &size, &error));
+    assert_memory_equal(text, "[4", 2);
+    assert_false(ps_json_lines_ready(&lines));
+    ps_json_lines_close(&lines);
+}
+
 /* The other end of a pipe is silent and stays open. */
 static void waiting_for_a_line_can_be_stopped(void **state) {
     (void)state;
@@ -181,6 +206,7 @@ int main(void) {
         cmocka_unit_test(typed_members_say_what_is_wrong),
         cmocka_unit_test(writer_escapes_and_round_trips),
         cmocka_unit_test(lines_go_on_after_a_bad_one),
+        cmocka_unit_test(lines_are_handed_out_together),
         cmocka_unit_test(waiting_for_a_line_can_be_stopped),
         cmocka_unit_test(writer_tells_the_limit_from_no_memory),
         cmocka_unit_test(every_failed_allocation_is_told),
