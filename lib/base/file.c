@@ -119,7 +119,7 @@ enum ps_status ps_file_writer_write(struct ps_file_writer *writer, const void *d
     return PS_OK;
 }
 
-static enum ps_status sync_parent(const char *path, struct ps_error *error) {
+enum ps_status ps_parent_sync(const char *path, struct ps_error *error) {
     const char *slash = strrchr(path, '/');
     char *folder =
         slash ? ps_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : ps_strdup(".");
@@ -141,7 +141,7 @@ enum ps_status ps_file_writer_commit(struct ps_file_writer *writer, struct ps_er
         status = ps_error_errno(error, errno, "%s: rename", writer->path);
     if (status == PS_OK) {
         writer->temporary[0] = 0; /* nothing left to remove */
-        status = sync_parent(writer->path, error);
+        status = ps_parent_sync(writer->path, error);
     }
     ps_file_writer_abort(writer);
     return status;
@@ -223,7 +223,7 @@ enum ps_status ps_directory_commit(const char *temporary, const char *path,
     PS_TRY(ps_directory_sync(temporary, error));
     PS_TRY(ps_path_remove(path, error));
     if (rename(temporary, path) != 0) return ps_error_errno(error, errno, "%s: rename", path);
-    return sync_parent(path, error);
+    return ps_parent_sync(path, error);
 }
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {

@@ -57,6 +57,9 @@ enum ps_status ps_directory_sync(const char *path, struct ps_error *error);
  * leaves the one, the other or none under the name, never a mixture. Both have the same parent. */
 enum ps_status ps_directory_commit(const char *temporary, const char *path, struct ps_error *error);
 
+/* fsync of the folder that a file lies in. */
+enum ps_status ps_parent_sync(const char *path, struct ps_error *error);
+
 /* Removes a file, or a folder with all in it; one that is not there is fine. */
 enum ps_status ps_path_remove(const char *path, struct ps_error *error);
 

@@ -38,6 +38,7 @@ static bool where(struct ps_store_sql *sql, const struct ps_store_filter *filter
     fits = fits && where_text(sql, "v.verdict = ", none ? NULL : filter->verdict) &&
            where_text(sql, "s.name = ", filter->source) &&
            where_text(sql, "t.finish_reason = ", filter->finish) &&
+           where_integer(sql, "t.id = ", filter->trace_id) &&
            where_integer(sql, "t.prompt = ", filter->prompt_id) &&
            where_integer(sql, "t.source = ", filter->source_id) &&
            where_integer(sql, "t.sampler = ", filter->sampler_id) &&
@@ -113,7 +114,8 @@ enum ps_status ps_store_query(struct ps_store *store, const struct ps_store_filt
         "i.split, i.gold, i.extra, i.id, i.row, v.verdict, v.extracted, "
         "t.finish_reason = 'length', t.prompt_tokens, t.output_tokens, t.max_tokens, t.time, "
         "t.duration, t.reasoning_bytes, t.content_bytes, "
-        "EXISTS (SELECT 1 FROM item k WHERE k.prompt = t.prompt AND k.split = 'test')",
+        "EXISTS (SELECT 1 FROM item k WHERE k.prompt = t.prompt AND k.split = 'test'), "
+        "t.checksum",
         filter, " ORDER BY p.hash, s.hash, m.hash, t.sample", &cursor->statement, error);
     if (status == PS_OK)
         *result = cursor;
@@ -122,10 +124,10 @@ enum ps_status ps_store_query(struct ps_store *store, const struct ps_store_filt
     return status;
 }
 
-static bool copy_hash(sqlite3_stmt *statement, int column, struct ps_hash *hash) {
+static bool copy_bytes(sqlite3_stmt *statement, int column, unsigned char *out, size_t size) {
     const void *data = sqlite3_column_blob(statement, column);
-    if (!data || sqlite3_column_bytes(statement, column) != sizeof hash->bytes) return false;
-    memcpy(hash->bytes, data, sizeof hash->bytes);
+    if (!data || (size_t)sqlite3_column_bytes(statement, column) != size) return false;
+    memcpy(out, data, size);
     return true;
 }
 
@@ -161,8 +163,11 @@ enum ps_status ps_store_next(struct ps_store_cursor *cursor, struct ps_store_row
         .content_size = sqlite3_column_int64(s, 24),
         .in_test = sqlite3_column_int(s, 25),
     };
-    bool whole = copy_hash(s, 5, &row->prompt_hash) && copy_hash(s, 6, &row->source_hash) &&
-                 copy_hash(s, 7, &row->sampler_hash) && row->source;
+    const size_t hash = sizeof row->prompt_hash.bytes;
+    bool whole = copy_bytes(s, 5, row->prompt_hash.bytes, hash) &&
+                 copy_bytes(s, 6, row->source_hash.bytes, hash) &&
+                 copy_bytes(s, 7, row->sampler_hash.bytes, hash) &&
+                 copy_bytes(s, 26, row->checksum, sizeof row->checksum) && row->source;
     PS_FAIL_IF(!whole, error, PS_CORRUPT, "%s: trace %lld has a malformed row", cursor->store->path,
                (long long)row->id);
     return PS_OK;

@@ -233,7 +233,7 @@ struct ps_store_filter {
     const char *finish;  /* "stop", "length" */
     const char *selection;
     const char *ungraded; /* lacks a verdict by this grader against the item's present gold */
-    int64_t prompt_id, source_id, sampler_id;
+    int64_t trace_id, prompt_id, source_id, sampler_id;
     int64_t min_tokens, max_tokens; /* output tokens, inclusive */
     int64_t limit;
 };
@@ -253,6 +253,7 @@ struct ps_store_row {
     enum ps_store_finish finish;
     int64_t prompt_tokens, output_tokens, max_tokens, time, duration;
     int64_t reasoning_size, content_size;
+    unsigned char checksum[16]; /* the first bytes of its digest */
 };
 
 struct ps_store_cursor;
@@ -316,3 +317,43 @@ enum ps_store_reasoning {
 enum ps_status ps_store_export(struct ps_store *store, int64_t trace,
                                enum ps_store_reasoning reasoning, struct ps_buffer *out,
                                struct ps_error *error);
+
+/* ---- curating ---- */
+
+/* Two traces of one key with different digests, of which one stays: a reply that stopped beats one
+ * that was cut, then more tokens, then the smaller digest. Keys are those of the store. */
+struct ps_store_merge_conflict {
+    const struct ps_store_trace *ours, *theirs;
+    bool took_theirs;
+};
+struct ps_store_merge_report {
+    void (*conflict)(void *context, const struct ps_store_merge_conflict *conflict); /* or NULL */
+    void *context;
+};
+struct ps_store_merge_counts {
+    int64_t added, same;         /* traces that were new, and that were here already */
+    int64_t conflicts, replaced; /* and differed; of these, how many gave way to the other's */
+    int64_t items, verdicts;     /* added */
+    int64_t golds;               /* items whose gold differs: ours stays */
+};
+/* Adds what the other store has: traces with their verdicts, items, attempts, partials. Verdicts of
+ * both count by their time. Selections and top-k files stay behind. Flushes; a merge that was
+ * stopped (PS_STOPPED) or failed keeps what it did and is finished by merging again. report may be
+ * NULL. PS_CORRUPT names the other's damaged trace. */
+enum ps_status ps_store_merge(struct ps_store *store, struct ps_store *other,
+                              const struct ps_store_merge_report *report,
+                              struct ps_store_merge_counts *counts, struct ps_error *error);
+
+/* Gives the items of a data set's row another gold, NULL for none; *items: how many there are. */
+enum ps_status ps_store_set_gold(struct ps_store *store, const char *dataset, const char *split,
+                                 int64_t row, const char *gold, int64_t *items,
+                                 struct ps_error *error);
+
+/* Deletes the traces of a filter with their verdicts; to be flushed. The space they took is used
+ * again, or given back by packing. */
+enum ps_status ps_store_delete(struct ps_store *store, const struct ps_store_filter *filter,
+                               int64_t *traces, struct ps_error *error);
+
+/* Copies a store, which others may be writing, to a new file as of one moment. The file appears
+ * when it is complete; PS_ARGUMENT when there is one already. */
+enum ps_status ps_store_backup(struct ps_store *store, const char *path, struct ps_error *error);

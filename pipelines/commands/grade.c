@@ -50,12 +50,7 @@ static void print_text(const struct ps_store_stats *stats, const struct ps_gradi
     printf("graded %lld of %lld traces\n", (long long)counts->graded, (long long)stats->traces);
     for (size_t i = 0; i < PS_STORE_VERDICTS && stats->verdicts[i].count; i++)
         printf("  %-16s%8lld\n", stats->verdicts[i].name, (long long)stats->verdicts[i].count);
-    for (int from = 0; from < PS_VERDICT_COUNT; from++)
-        for (int to = 0; to < PS_VERDICT_COUNT; to++)
-            if (from != to && counts->changes[from][to])
-                printf("%lld were %s, are %s\n", (long long)counts->changes[from][to],
-                       ps_verdict_name((enum ps_verdict)from),
-                       ps_verdict_name((enum ps_verdict)to));
+    ps_grading_print_changes(counts);
 }
 
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {

@@ -1,6 +1,7 @@
 /* What the commands on traces share: which traces they are about, and a row as JSON. */
 #include "pipelines/commands/traces_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define AT(member) offsetof(struct ps_traces_filter, member)
@@ -52,6 +53,27 @@ enum ps_status ps_traces_make_filter(struct ps_call *call, const struct ps_trace
 enum ps_status ps_traces_open(struct ps_call *call, struct ps_store **store,
                               struct ps_error *error) {
     return ps_store_open(store, call->arguments.items[0], PS_STORE_READ, error);
+}
+
+enum ps_status ps_traces_read_id(const char *text, int64_t *id, struct ps_error *error) {
+    char *end;
+    *id = strtoll(text, &end, 10);
+    PS_FAIL_IF(*end || end == text || *id < 1, error, PS_ARGUMENT,
+               "'%s' is no trace id; potstill traces list shows them", text);
+    return PS_OK;
+}
+
+enum ps_status ps_traces_find(struct ps_store *store, int64_t id, struct ps_store_cursor **cursor,
+                              struct ps_store_row *row, struct ps_error *error) {
+    const struct ps_store_filter filter = {.trace_id = id};
+    bool more;
+    PS_TRY(ps_store_query(store, &filter, cursor, error));
+    enum ps_status status = ps_store_next(*cursor, row, &more, error);
+    if (status == PS_OK && !more)
+        status = ps_error_set(error, PS_NOT_FOUND, "no trace %lld; potstill traces list shows them",
+                              (long long)id);
+    if (status != PS_OK) ps_store_cursor_close(*cursor);
+    return status;
 }
 
 static void integer(struct ps_json_writer *json, const char *key, int64_t value) {

@@ -19,5 +19,12 @@ enum ps_status ps_traces_make_filter(struct ps_call *call, const struct ps_trace
 enum ps_status ps_traces_open(struct ps_call *call, struct ps_store **store,
                               struct ps_error *error);
 
+/* A trace's id from the command line. */
+enum ps_status ps_traces_read_id(const char *text, int64_t *id, struct ps_error *error);
+
+/* One trace's row, whose text lies in the cursor. PS_NOT_FOUND. */
+enum ps_status ps_traces_find(struct ps_store *store, int64_t id, struct ps_store_cursor **cursor,
+                              struct ps_store_row *row, struct ps_error *error);
+
 /* The members of a row, into an object that is open. */
 void ps_traces_write_row(struct ps_json_writer *json, const struct ps_store_row *row);

@@ -4,7 +4,6 @@
 #include "base/hash.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,44 +122,36 @@ static void show_text(const struct shown *shown) {
                trace->logprobs ? (double)trace->logprobs[i] : 0.0);
 }
 
-static enum ps_status show(struct ps_call *call, struct ps_store *store, int64_t id,
-                           struct ps_error *error) {
+static enum ps_status show(struct ps_call *call, struct ps_store *store,
+                           const struct ps_store_row *row, struct ps_error *error) {
     const struct show_settings *settings = call->settings[0].values;
     struct ps_store_trace trace;
-    struct ps_store_row row;
-    struct ps_store_cursor *cursor = NULL;
+    struct shown shown = {.trace = &trace, .row = row, .tokens = settings->tokens};
     const char *prompt;
-    struct shown shown = {.trace = &trace, .row = &row, .tokens = settings->tokens};
-    PS_TRY(ps_store_read_trace(store, id, call->arena, &trace, error));
-    PS_TRY(ps_store_read_prompt(store, trace.key.prompt, call->arena, &prompt, error));
+    PS_TRY(ps_store_read_trace(store, row->id, call->arena, &trace, error));
+    PS_TRY(ps_store_read_prompt(store, row->key.prompt, call->arena, &prompt, error));
     PS_TRY(ps_json_parse("prompt", prompt, strlen(prompt), &shown.conversation, error));
-    struct ps_store_filter filter = {.prompt_id = trace.key.prompt};
-    enum ps_status status = ps_store_query(store, &filter, &cursor, error);
-    bool more = true;
-    while (status == PS_OK && more) {
-        status = ps_store_next(cursor, &row, &more, error);
-        if (more && row.id == id) break;
-    }
-    if (status == PS_OK && more) {
-        if (call->json)
-            status = show_json(&shown, error);
-        else
-            show_text(&shown);
-    }
-    ps_store_cursor_close(cursor);
+    enum ps_status status = PS_OK;
+    if (call->json)
+        status = show_json(&shown, error);
+    else
+        show_text(&shown);
     json_decref(shown.conversation);
     return status;
 }
 
 static enum ps_status run_show(struct ps_call *call, struct ps_error *error) {
     struct ps_store *store;
-    char *end;
-    const char *text_id = call->arguments.items[1];
-    int64_t id = strtoll(text_id, &end, 10);
-    PS_FAIL_IF(*end || end == text_id || id < 1, error, PS_ARGUMENT,
-               "'%s' is no trace id; potstill traces list shows them", text_id);
+    struct ps_store_cursor *cursor = NULL;
+    struct ps_store_row row;
+    int64_t id;
+    PS_TRY(ps_traces_read_id(call->arguments.items[1], &id, error));
     PS_TRY(ps_traces_open(call, &store, error));
-    enum ps_status status = show(call, store, id, error);
+    enum ps_status status = ps_traces_find(store, id, &cursor, &row, error);
+    if (status == PS_OK) {
+        status = show(call, store, &row, error);
+        ps_store_cursor_close(cursor);
+    }
     ps_store_close(store);
     return status;
 }

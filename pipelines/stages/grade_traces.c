@@ -5,6 +5,7 @@
 
 #include "base/stop.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { BATCH_TRACES = 256, BATCH_BYTES = 16 << 20, NAME_SIZE = 160 };
@@ -321,4 +322,13 @@ void ps_grading_write(const struct ps_grading_counts *counts, struct ps_json_wri
             ps_json_write_end_object(writer);
         }
     ps_json_write_end_array(writer);
+}
+
+void ps_grading_print_changes(const struct ps_grading_counts *counts) {
+    for (int from = 0; from < PS_VERDICT_COUNT; from++)
+        for (int to = 0; to < PS_VERDICT_COUNT; to++)
+            if (from != to && counts->changes[from][to])
+                printf("%lld were %s, are %s\n", (long long)counts->changes[from][to],
+                       ps_verdict_name((enum ps_verdict)from),
+                       ps_verdict_name((enum ps_verdict)to));
 }

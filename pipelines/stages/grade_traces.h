@@ -41,3 +41,5 @@ enum ps_status ps_grade_traces_pending(const struct ps_grading *grading, int64_t
 
 /* "graded": n, "changes": [{"from", "to", "traces"}] of those that had another verdict before. */
 void ps_grading_write(const struct ps_grading_counts *counts, struct ps_json_writer *writer);
+/* The same changes for people, a line each on standard output. */
+void ps_grading_print_changes(const struct ps_grading_counts *counts);
