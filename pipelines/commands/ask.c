@@ -4,6 +4,7 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/stop.h"
+#include "hub/hub.h"
 #include "pipelines/stages/sampling.h"
 
 #include <stdio.h>
@@ -173,8 +174,9 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     struct ps_token_ids ids = {0};
     struct answer answer = {.stream_out = !call->json};
     uint64_t seed = flags->seed == PS_UNSET_INTEGER ? new_seed() : (uint64_t)flags->seed;
-    PS_TRY(ps_local_open(&local, call->arguments.items[0],
-                         (enum ps_local_precision)flags->precision, error));
+    const char *folder;
+    PS_TRY(ps_hub_find(call->arguments.items[0], call->arena, &folder, error));
+    PS_TRY(ps_local_open(&local, folder, (enum ps_local_precision)flags->precision, error));
     ps_buffer_init(&answer.text, SIZE_MAX / 2);
     answer.tokenizer = local.tokenizer;
     enum ps_status status = render(flags, call->arguments.items[1], local.tokenizer, &ids,
@@ -194,7 +196,7 @@ const struct ps_command ps_command_ask = {
     .name = "ask",
     .synopsis = "MODEL \"question\"",
     .help = "ask a local model one question",
-    .details = "MODEL is a Hugging Face folder.",
+    .details = "MODEL is a Hugging Face folder, or the id of a model in the Hugging Face cache.",
     .tables = {&table},
     .minimum_arguments = 2,
     .maximum_arguments = 2,

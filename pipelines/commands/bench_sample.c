@@ -13,6 +13,7 @@
 #include "base/stop.h"
 #include "compute/cpu/cpu.h"
 #include "generate/generate.h"
+#include "hub/hub.h"
 #include "pipelines/stages/sampling.h"
 
 #include <math.h>
@@ -276,7 +277,9 @@ static enum ps_status print_json(const struct bench *bench, struct ps_error *err
 
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     struct bench bench = {.flags = call->settings[0].values};
-    enum ps_status status = open_bench(&bench, call->arguments.items[0], error);
+    const char *path;
+    PS_TRY(ps_hub_find(call->arguments.items[0], call->arena, &path, error));
+    enum ps_status status = open_bench(&bench, path, error);
     double end = ps_seconds() + bench.flags->seconds;
     while (status == PS_OK && (bench.rounds < 2 || ps_seconds() < end))
         status = one_round(&bench, error);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "hub/hub.h"
 #include "model/model.h"
 #include "student/student.h"
 
@@ -250,7 +251,9 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     const struct bench_flags *flags = call->settings[0].values;
     struct bench bench = {
         .flags = flags, .clock = (enum ps_bench_clock)flags->clock, .best = INFINITY};
-    enum ps_status status = open_bench(&bench, call->arguments.items[0], error);
+    const char *path;
+    PS_TRY(ps_hub_find(call->arguments.items[0], call->arena, &path, error));
+    enum ps_status status = open_bench(&bench, path, error);
     if (status == PS_OK) status = measure(&bench, error);
     if (status == PS_OK && call->json) status = print_json(&bench, error);
     if (status == PS_OK && !call->json) print_text(&bench);

@@ -1,4 +1,5 @@
 /* potstill evaluate: the evaluate stage without a pipeline. */
+#include "hub/hub.h"
 #include "pipelines/commands/commands_internal.h"
 #include "pipelines/stages/evaluation.h"
 
@@ -16,8 +17,10 @@ struct evaluate_flags {
 #define AT(member) offsetof(struct evaluate_flags, member)
 static const char *const off_on[] = {"false", "true", NULL};
 static const struct ps_setting items[] = {
-    {"model", PS_SETTING_STRING_MAP, AT(model), .required = true, .argument = "NAME=FOLDER",
-     .help = "a Hugging Face folder, and what the table calls it; may be repeated"},
+    {"model", PS_SETTING_STRING_MAP, AT(model), .required = true, .argument = "NAME=MODEL",
+     .help =
+         "what the table calls it, and a Hugging Face folder or the id of a model in the Hugging "
+         "Face cache; may be repeated"},
     {"dataset", PS_SETTING_NUMBER_MAP, AT(dataset), .required = true, .minimum = 1, .maximum = 1e6,
      .argument = "NAME=K",
      .help = "a set, and the samples of each of its problems; may be repeated"},
@@ -91,10 +94,11 @@ static enum ps_status evaluate(struct ps_call *call, struct ps_stage_context *co
     for (size_t i = 0; i < count; i++) {
         const char *name = flags->model.items[i].key;
         PS_FAIL_IF(strcmp(name, "default") == 0, error, PS_ARGUMENT,
-                   "--model %s: write NAME=FOLDER, with the name it has in the table",
+                   "--model %s: write NAME=MODEL, with the name it has in the table",
                    flags->model.items[i].value);
-        models[i] = (struct ps_evaluation_model){name, role_of(name), flags->model.items[i].value,
-                                                 &prompter};
+        const char *folder;
+        PS_TRY(ps_hub_find(flags->model.items[i].value, call->arena, &folder, error));
+        models[i] = (struct ps_evaluation_model){name, role_of(name), folder, &prompter};
     }
     struct ps_evaluation evaluation = {.context = context,
                                        .models = models,
@@ -125,7 +129,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
 
 const struct ps_command ps_command_evaluate = {
     .name = "evaluate",
-    .synopsis = "--model NAME=FOLDER ... --dataset NAME=K ... --out EVALS",
+    .synopsis = "--model NAME=MODEL ... --dataset NAME=K ... --out EVALS",
     .help = "score models on test sets and compare them",
     .details = "Replies are kept in EVALS, a trace store; what is there is not sampled again. "
                "pass@1 is the\nmean over problems of the mean over their samples; only replies "

@@ -2,6 +2,7 @@
 #include "pipelines/commands/commands_internal.h"
 
 #include "base/file.h"
+#include "hub/hub.h"
 #include "model/model.h"
 
 #include <stdio.h>
@@ -27,7 +28,8 @@ struct subject {
 
 static enum ps_status open_subject(struct subject *subject, struct ps_call *call,
                                    struct ps_error *error) {
-    const char *path = call->arguments.items[0];
+    const char *path;
+    PS_TRY(ps_hub_find(call->arguments.items[0], call->arena, &path, error));
     char *single = ps_path_join(call->arena, path, "model.safetensors");
     char *index = ps_path_join(call->arena, path, "model.safetensors.index.json");
     PS_FAIL_IF_NULL(single && index, error);
@@ -187,8 +189,8 @@ const struct ps_command ps_command_model_info = {
     .name = "model info",
     .synopsis = "PATH",
     .help = "describe a model: its kind, shape and size",
-    .details = "PATH is a model's folder or a config.json. The weights of a folder are checked "
-               "against its\nconfig.json.",
+    .details = "PATH is a model's folder, a config.json, or the id of a model in the Hugging Face "
+               "cache. The\nweights of a folder are checked against its config.json.",
     .tables = {&table},
     .minimum_arguments = 1,
     .maximum_arguments = 1,

@@ -2,6 +2,7 @@
 #include "pipelines/commands/commands_internal.h"
 
 #include "base/file.h"
+#include "hub/hub.h"
 #include "model/model.h"
 
 #include <stdio.h>
@@ -56,13 +57,15 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     const struct init_settings *settings = call->settings[0].values;
     struct ps_model_config *config = NULL;
     struct ps_parameters *parameters = NULL;
+    const char *source;
     enum ps_status status;
     PS_TRY(ps_settings_require(call->settings, 1, "model init", error));
     char *weights = ps_path_join(call->arena, settings->out, "model.safetensors");
     PS_FAIL_IF_NULL(weights, error);
     PS_FAIL_IF(ps_file_exists(weights), error, PS_ARGUMENT,
                "%s is there already; choose another --out or remove it", weights);
-    PS_TRY_DONE(ps_model_config_open(&config, call->arguments.items[0], error));
+    PS_TRY_DONE(ps_hub_find(call->arguments.items[0], call->arena, &source, error));
+    PS_TRY_DONE(ps_model_config_open(&config, source, error));
     PS_TRY_DONE(ps_parameters_create(&parameters, config, error));
     PS_TRY_DONE(ps_model_write_random(settings->out, config, parameters, dtypes[settings->dtype],
                                       (uint64_t)settings->seed, error));

@@ -2,6 +2,7 @@
 #include "pipelines/commands/commands_internal.h"
 
 #include "base/stop.h"
+#include "hub/hub.h"
 #include "model/score.h"
 
 #include <stdio.h>
@@ -51,7 +52,9 @@ struct session {
 static enum ps_status open_session(struct session *session, const struct ps_call *call,
                                    struct ps_error *error) {
     const struct score_settings *settings = call->settings[0].values;
-    PS_TRY(ps_model_files_open(&session->files, call->arguments.items[0], error));
+    const char *folder;
+    PS_TRY(ps_hub_find(call->arguments.items[0], call->arena, &folder, error));
+    PS_TRY(ps_model_files_open(&session->files, folder, error));
     const struct ps_model_config *config = ps_model_files_config(session->files);
     session->positions = settings->max_tokens;
     if (session->positions > config->max_positions) session->positions = config->max_positions;

@@ -9,6 +9,7 @@ struct pipeline_flags {
 };
 extern const struct ps_settings_table ps_pipeline_flags_table;
 
-/* The pipeline of the first argument, by the call's first settings. */
+/* The pipeline of the first argument, a file or the name of a shipped one, by the call's first
+ * settings. */
 enum ps_status ps_load_pipeline(struct ps_call *call, struct ps_pipeline *pipeline,
                                 struct ps_error *error);

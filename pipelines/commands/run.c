@@ -35,8 +35,11 @@ const struct ps_command ps_command_run = {
     .name = "run",
     .synopsis = "FILE [--from STAGE] [--only STAGE] [--set KEY=VALUE] [--limit N]",
     .help = "check every stage, then run what is not up to date",
-    .details = "A run that was stopped, or killed, goes on where it was when the same command is\n"
-               "given again. Results lie in runs/NAME.",
+    .details =
+        "A run that was stopped, or killed, goes on where it was when the same command is given "
+        "again.\nResults lie in runs/NAME. Where there is no such FILE it is the name of a "
+        "shipped pipeline:\n'potstill run quickstart' needs no file; its models come with "
+        "the program.",
     .tables = {&ps_pipeline_flags_table, &run_table},
     .minimum_arguments = 1,
     .maximum_arguments = 1,

@@ -2,6 +2,7 @@
 #include "pipelines/commands/commands_internal.h"
 
 #include "base/log.h"
+#include "hub/hub.h"
 #include "pipelines/stages/sampling.h"
 
 #include <stdio.h>
@@ -18,8 +19,8 @@ struct sample_flags {
 #define AT(member) offsetof(struct sample_flags, member)
 static const char *const off_on[] = {"false", "true", NULL};
 static const struct ps_setting items[] = {
-    {"model", PS_SETTING_STRING, AT(model), .required = true, .argument = "FOLDER",
-     .help = "a Hugging Face folder"},
+    {"model", PS_SETTING_STRING, AT(model), .required = true, .argument = "MODEL",
+     .help = "a Hugging Face folder, or the id of a model in the Hugging Face cache"},
     {"name", PS_SETTING_STRING, AT(name), .argument = "NAME",
      .help = "what the store calls the model; by default its folder's name"},
     {"dataset", PS_SETTING_STRINGS, AT(dataset), .required = true, .argument = "NAME",
@@ -105,9 +106,11 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
                                        .limit = flags->limit,
                                        .progress = &progress,
                                        .arena = call->arena};
+    const char *folder;
+    PS_TRY(ps_hub_find(flags->model, call->arena, &folder, error));
     struct ps_sampling sampling = {.name = flags->name ? flags->name
                                                        : last_part(flags->model, call->arena),
-                                   .folder = flags->model,
+                                   .folder = folder,
                                    .prompter = &prompter,
                                    .set_count = flags->dataset.count,
                                    .settings = &flags->sampling};
@@ -129,7 +132,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
 
 const struct ps_command ps_command_sample = {
     .name = "sample",
-    .synopsis = "--model FOLDER --dataset NAME [--samples N] STORE",
+    .synopsis = "--model MODEL --dataset NAME [--samples N] STORE",
     .help = "sample replies of a teacher into a trace store",
     .details = "Only what the store lacks is sampled. A run that was stopped, or killed, goes on "
                "where it\nwas when the same command is given again; with a larger --max-tokens, "

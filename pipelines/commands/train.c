@@ -2,6 +2,7 @@
 #include "pipelines/commands/commands_internal.h"
 
 #include "base/file.h"
+#include "hub/hub.h"
 #include "pipelines/stages/training.h"
 
 #include <stdio.h>
@@ -88,7 +89,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
         train.model = (struct ps_train_model){
             .config = settings->model, .tokenizer = flags->tokenizer, .seed = context.seed};
     else
-        train.model.path = settings->model;
+        PS_TRY(ps_hub_find(settings->model, call->arena, &train.model.path, error));
     PS_TRY(make_filters(call, flags, &train.traces, error));
     PS_TRY(ps_dataset_catalog_open(&context.catalog, NULL, 0, context.seed, error));
     enum ps_status status = ps_training_open(&train, error);
@@ -101,7 +102,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
 
 const struct ps_command ps_command_train = {
     .name = "train",
-    .synopsis = "--model FOLDER --traces STORE --out DIR",
+    .synopsis = "--model MODEL --traces STORE --out DIR",
     .help = "train a model on the traces of a store",
     .details =
         "Without --selection and --dataset all traces are trained on. A run that was "

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "hub/hub.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -143,11 +144,16 @@ static const struct ps_table_entry *entry_of(const struct ps_table_map *map, con
 
 static enum ps_status model_hash(struct fingerprinter *from, const struct ps_table_entry *entry,
                                  struct ps_hash *hash, struct ps_error *error) {
-    const struct ps_pipeline_model *model = entry->values;
+    struct ps_pipeline_model *model = entry->values;
     struct ps_hash files;
-    if (model->path && folder_hash(from->pipeline, model->path, &files, error) != PS_OK) {
+    enum ps_status status = PS_OK;
+    /* From here on `path` is the folder. */
+    if (model->path) status = ps_hub_find(model->path, &from->pipeline->arena, &model->path, error);
+    if (model->path && status == PS_OK)
+        status = folder_hash(from->pipeline, model->path, &files, error);
+    if (status != PS_OK) {
         const struct ps_yaml_node *node = ps_yaml_get(entry->node, "path");
-        if (!error || !node) return error ? error->status : PS_NOT_FOUND;
+        if (!error || !node) return status;
         return ps_error_prefix(error, "%s:%d:%d: model '%s'", node->file, node->line, node->column,
                                entry->key);
     }

@@ -244,6 +244,28 @@ static enum ps_status check_models(struct ps_pipeline *pipeline, struct ps_error
     return PS_OK;
 }
 
+/* ---- shipped files ---- */
+
+static enum ps_status find_shipped(struct ps_arena *arena, const char *folder, const char **path,
+                                   struct ps_error *error) {
+    if (!*path || ps_file_exists(*path) || ps_directory_exists(*path)) return PS_OK;
+    const char *shipped = ps_path_join(arena, folder, *path);
+    PS_FAIL_IF_NULL(shipped, error);
+    if (ps_file_exists(shipped) || ps_directory_exists(shipped)) *path = shipped;
+    return PS_OK;
+}
+
+static enum ps_status find_shipped_models(struct ps_pipeline *pipeline, const char *folder,
+                                          struct ps_error *error) {
+    for (size_t i = 0; i < pipeline->values.models.count; i++) {
+        struct ps_pipeline_model *model = pipeline->values.models.items[i].values;
+        PS_TRY(find_shipped(&pipeline->arena, folder, &model->path, error));
+        PS_TRY(find_shipped(&pipeline->arena, folder, &model->config, error));
+        PS_TRY(find_shipped(&pipeline->arena, folder, &model->tokenizer, error));
+    }
+    return PS_OK;
+}
+
 /* ---- the whole ---- */
 
 static bool is_date(const char *text) {
@@ -320,6 +342,7 @@ static enum ps_status load(struct ps_pipeline *pipeline, const char *path,
     PS_TRY(resolve_names(pipeline, options, error));
     PS_TRY(check_prompts(pipeline, error));
     PS_TRY(check_models(pipeline, error));
+    if (options && options->shipped) PS_TRY(find_shipped_models(pipeline, options->shipped, error));
     PS_TRY(read_stages(pipeline, &parts, error));
     for (size_t i = 0; i < set_count; i++)
         PS_TRY(apply_set(pipeline, options->set.items[i], true, parts, error));

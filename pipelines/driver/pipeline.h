@@ -26,7 +26,8 @@ struct ps_pipeline_prompt { /* `extends` is resolved: what it left out is filled
 };
 
 struct ps_pipeline_model {
-    const char *path;               /* a Hugging Face folder */
+    const char *path; /* a Hugging Face folder, or an id in its cache; once there are fingerprints,
+                         the folder */
     const char *url, *name;         /* served: where, and the name it answers to */
     const char *api_key_env;        /* the environment variable with the key */
     const char *config, *tokenizer; /* random weights from a config.json */
@@ -83,7 +84,9 @@ struct ps_pipeline {
 struct ps_pipeline_options {
     struct ps_strings set; /* "seed=3", "models.base.path=x", "student.epochs=1" */
     int64_t limit;
-    const char *runs; /* NULL: "runs" */
+    const char *runs;    /* NULL: "runs" */
+    const char *shipped; /* of a shipped pipeline: the folder that its models' files come from where
+                            the working directory has none; else NULL */
 };
 
 /* Reads the file and checks everything that needs no other file: keys, types, ranges, names.

@@ -45,7 +45,8 @@ const struct ps_settings_table ps_pipeline_prompt_table =
 
 #define AT(member) offsetof(struct ps_pipeline_model, member)
 static const struct ps_setting model_items[] = {
-    {"path", PS_SETTING_STRING, AT(path), .help = "a Hugging Face folder"},
+    {"path", PS_SETTING_STRING, AT(path),
+     .help = "a Hugging Face folder, or the id of a model in the Hugging Face cache"},
     {"url", PS_SETTING_STRING, AT(url), .help = "of an OpenAI-style server, up to /v1"},
     {"name", PS_SETTING_STRING, AT(name), .identity = true,
      .help = "the name that a served model answers to"},

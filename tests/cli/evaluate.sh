@@ -42,7 +42,7 @@ done
 
 evaluate=(evaluate --model base=m1 --model student=m2 --max-tokens 8 --limit 3 --out evals.db --seed 5)
 expect 2 'at temperature 0 all 2 samples' "${evaluate[@]}" --dataset arith/test=2 --temperature 0
-expect 2 'write NAME=FOLDER' evaluate --model m1 --dataset arith/test=1 --out evals.db
+expect 2 'write NAME=MODEL' evaluate --model m1 --dataset arith/test=1 --out evals.db
 expect 2 "'dataset' is missing" evaluate --model a=m1 --out evals.db
 expect 2 'number of samples' "${evaluate[@]}" --dataset arith/test=1.5
 [ -e evals.db ] && fail 'a refused evaluation left a store'
