@@ -79,19 +79,25 @@ enum ps_status ps_tokenizer_decode(const struct ps_tokenizer *tokenizer, const u
                                    size_t count, bool skip_special, struct ps_buffer *text,
                                    struct ps_error *error);
 
-/* Decoding as tokens come: push appends what is certain and holds back the beginning of a
- * character whose end is still to come; end gives out what was held back, as U+FFFD. Zero-
- * initialise. All pushes and the end together append what ps_tokenizer_decode appends. */
+/* Decoding as tokens come: push appends what is certain and holds back what depends on tokens still
+ * to come, such as the beginning of a character; end gives that out and releases the stream. All
+ * pushes and the end together append what ps_tokenizer_decode appends. Zero-initialise; release one
+ * that does not come to its end. */
 struct ps_decode_stream {
-    unsigned char held[4];
-    unsigned char held_size;
+    struct ps_buffer held; /* behind the step that joins tokens */
+    struct ps_buffer run;  /* before it */
+    size_t stripped;       /* characters taken from the beginning, or SIZE_MAX: done */
+    uint32_t begun;        /* bit i: something has reached step i of the decoder */
+    bool waits;
 };
 enum ps_status ps_decode_stream_push(struct ps_decode_stream *stream,
                                      const struct ps_tokenizer *tokenizer, uint32_t id,
                                      bool skip_special, struct ps_buffer *text,
                                      struct ps_error *error);
-enum ps_status ps_decode_stream_end(struct ps_decode_stream *stream, struct ps_buffer *text,
+enum ps_status ps_decode_stream_end(struct ps_decode_stream *stream,
+                                    const struct ps_tokenizer *tokenizer, struct ps_buffer *text,
                                     struct ps_error *error);
+void ps_decode_stream_release(struct ps_decode_stream *stream);
 
 /* ---- text with its origin ---- */
 

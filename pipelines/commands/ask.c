@@ -75,7 +75,7 @@ static enum ps_status take(void *context, const struct ps_generate_reply *reply,
     answer->finish = reply->finish;
     if (reply->finish) {
         answer->tokens = reply->count;
-        PS_TRY(ps_decode_stream_end(&answer->stream, &answer->text, error));
+        PS_TRY(ps_decode_stream_end(&answer->stream, answer->tokenizer, &answer->text, error));
     }
     if (answer->stream_out && answer->text.size > answer->shown) {
         fwrite(answer->text.data + answer->shown, 1, answer->text.size - answer->shown, stdout);
@@ -186,6 +186,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     if (answer.shown > 0) puts("");
     if (status == PS_OK && call->json)
         status = print_json(&answer, seed, ps_seconds() - started, error);
+    ps_decode_stream_release(&answer.stream);
     ps_buffer_release(&answer.text);
     ps_token_ids_release(&ids);
     ps_local_close(&local);

@@ -33,7 +33,7 @@ LINES
     echo "exit code $?"
     "$potstill" text encode x 2>&1
     echo "exit code $?"
-    echo '{"normalizer": {"type": "Lowercase"}}' >other.json
+    echo '{"normalizer": {"type": "Precompiled"}}' >other.json
     "$potstill" text encode --tokenizer other.json x 2>&1
     echo "exit code $?"
 } >got
@@ -61,7 +61,7 @@ potstill: nowhere.json: No such file or directory
 exit code 2
 potstill: text encode: 'tokenizer' is missing (a tokenizer.json, or the folder that has one)
 exit code 2
-potstill: other.json: this tokenizer needs a feature that is not built: normalizer 'Lowercase'
+potstill: other.json: this tokenizer needs a feature that is not built: normalizer 'Precompiled'
 exit code 2
 EXPECTED
 diff -u expected got

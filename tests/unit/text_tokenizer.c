@@ -202,7 +202,7 @@ static void a_stream_holds_back_what_is_incomplete(void **state) {
     for (size_t i = 1; i < 3; i++)
         assert_ok(ps_decode_stream_push(&stream, tokenizer, ids.data[i], false, &text, &error));
     assert_int_equal(text.size, 0);
-    assert_ok(ps_decode_stream_end(&stream, &text, &error));
+    assert_ok(ps_decode_stream_end(&stream, tokenizer, &text, &error));
     assert_string_equal(text.data, "\uFFFD");
     ps_buffer_release(&text);
     ps_token_ids_release(&ids);
@@ -224,10 +224,19 @@ static void bad_files_are_refused_by_name(void **state) {
         const char *says;
     } cases[] = {
         {"", PS_FORMAT, "bad.json:1"},
-        {"[]", PS_UNSUPPORTED, "SentencePiece"},
-        {"{}", PS_UNSUPPORTED, "without a ByteLevel pre-tokenizer"},
-        {"{\"pre_tokenizer\":{\"type\":\"Whitespace\"}}", PS_UNSUPPORTED, "'Whitespace'"},
-        {"{\"normalizer\":{\"type\":\"Lowercase\"}}", PS_UNSUPPORTED, "normalizer 'Lowercase'"},
+        {"[]", PS_FORMAT, "model.vocab"},
+        {"{}", PS_FORMAT, "model.vocab"},
+        {"{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}}", PS_UNSUPPORTED, "'UnicodeScripts'"},
+        {"{\"normalizer\":{\"type\":\"Precompiled\"}}", PS_UNSUPPORTED, "'Precompiled'"},
+        {"{\"decoder\":{\"type\":\"CTC\"}}", PS_UNSUPPORTED, "decoder 'CTC'"},
+        {"{\"decoder\":{\"type\":\"Strip\",\"content\":\"ab\",\"start\":1,\"stop\":0}}", PS_FORMAT,
+         "one character"},
+        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}}", PS_FORMAT,
+         "not one character"},
+        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"x\"}}",
+         PS_FORMAT, "'x'"},
+        {"{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{},\"content\":\"\"}}", PS_FORMAT,
+         "Replace has no pattern"},
         {HEAD "\"model\":{}}", PS_FORMAT, "model.vocab"},
         {HEAD "\"model\":{\"type\":\"Unigram\"}}", PS_UNSUPPORTED, "'Unigram'"},
         {HEAD "\"model\":{\"vocab\":{},\"merges\":[]}}", PS_FORMAT, "empty"},
@@ -237,12 +246,13 @@ static void bad_files_are_refused_by_name(void **state) {
         {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}", PS_FORMAT, "merge 0"},
         {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"aa\"]}}", PS_FORMAT, "merge 0"},
         {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[[\"a\"]]}}", PS_FORMAT, "merge 0"},
-        {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[],\"byte_fallback\":true}}",
-         PS_UNSUPPORTED, "byte_fallback"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[],\"dropout\":0.1}}", PS_UNSUPPORTED,
+         "dropout"},
+        {HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[],\"end_of_word_suffix\":\"é\"}}",
+         PS_UNSUPPORTED, "end_of_word_suffix"},
         {HEAD "\"added_tokens\":[{\"id\":1,\"content\":\"<s>\"}]," BODY, PS_FORMAT, "<s>"},
-        {HEAD "\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"lstrip\":true}]," BODY,
-         PS_UNSUPPORTED, "lstrip"},
-        {HEAD "\"post_processor\":{\"type\":\"BertProcessing\"}," BODY, PS_UNSUPPORTED, "Bert"},
+        {HEAD "\"post_processor\":{\"type\":\"BertProcessing\"}," BODY, PS_FORMAT, "'cls'"},
+        {SPLIT("[\\\\W]"), PS_UNSUPPORTED, "within a class"},
         {SPLIT("(a"), PS_FORMAT, "regex"},
         {SPLIT("[a&&b]"), PS_UNSUPPORTED, "&&"},
         {SPLIT("\\\\w\\\\b"), PS_UNSUPPORTED, "\\b"},

@@ -1,5 +1,5 @@
-/* Byte-pair encoding of one pre-token: each byte is a symbol; the adjacent pair whose merge came
- * first in training is merged, the leftmost first, until no pair has a merge.
+/* Byte-pair encoding of one pre-token: each byte, or each character, is a symbol; the adjacent pair
+ * whose merge came first in training is merged, the leftmost first, until no pair has a merge.
  *
  * Pairs wait in a heap ordered by (rank, position). An entry is stale when its symbol has been
  * swallowed or has another right neighbour by now; then the symbol's own rank differs from the
@@ -51,24 +51,88 @@ static void queue_pair(const struct ps_tokenizer *tokenizer, struct ps_workspace
     heap_push(workspace, (uint64_t)symbol->rank << 32 | (uint32_t)i);
 }
 
-/* The symbols of the piece's bytes; returns how many. */
-static int32_t begin_symbols(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
-                             const char *piece, size_t size) {
-    int32_t count = 0;
-    bool after_unknown = false;
+static void add_symbol(struct ps_workspace *workspace, int32_t *count, int64_t id) {
+    workspace->symbols[*count] =
+        (struct ps_symbol){*count - 1, *count + 1, (uint32_t)id, UINT32_MAX, 0};
+    ++*count;
+}
+
+/* The plain case, every byte a symbol that the vocabulary has. false: it is not so plain. */
+static bool begin_bytes(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                        const char *piece, size_t size, int32_t *count) {
+    if (!tokenizer->byte_level || tokenizer->prefix || tokenizer->suffix) return false;
     for (size_t i = 0; i < size; i++) {
         int64_t id = tokenizer->byte_ids[(unsigned char)piece[i]];
-        bool unknown = id == PS_TOKEN_NONE;
-        if (unknown &&
-            (tokenizer->unknown == PS_TOKEN_NONE || (after_unknown && tokenizer->fuse_unknown)))
-            continue;
-        after_unknown = unknown;
-        workspace->symbols[count] = (struct ps_symbol){
-            count - 1, count + 1, (uint32_t)(unknown ? tokenizer->unknown : id), UINT32_MAX, 0};
-        count++;
+        if (id == PS_TOKEN_NONE) {
+            *count = 0;
+            return false;
+        }
+        add_symbol(workspace, count, id);
     }
-    if (count > 0) workspace->symbols[count - 1].next = -1;
-    return count;
+    return true;
+}
+
+/* The id of a symbol with the prefix of those within a piece and the suffix of the last. */
+static int64_t affixed_id(const struct ps_tokenizer *tokenizer, const char *symbol, size_t size,
+                          bool first, bool last) {
+    if (size == 1 && !tokenizer->prefix && !tokenizer->suffix)
+        return tokenizer->byte_ids[(unsigned char)*symbol];
+    char name[2 * MAX_AFFIX_SIZE + 4];
+    size_t used = 0;
+    if (tokenizer->prefix && !first) {
+        memcpy(name, tokenizer->prefix, tokenizer->prefix_size);
+        used = tokenizer->prefix_size;
+    }
+    memcpy(name + used, symbol, size);
+    used += size;
+    if (tokenizer->suffix && last) {
+        memcpy(name + used, tokenizer->suffix, tokenizer->suffix_size);
+        used += tokenizer->suffix_size;
+    }
+    return ps_tokenizer_word(tokenizer, name, used);
+}
+
+/* Symbols for the bytes of one that the vocabulary lacks; false: it lacks one of them too. */
+static bool add_fallback(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                         int32_t *count, const char *symbol, size_t size) {
+    char name[4];
+    if (tokenizer->byte_level) {
+        size = ps_byte_level_put((unsigned char)*symbol, name);
+        symbol = name;
+    }
+    for (size_t i = 0; i < size; i++)
+        if (tokenizer->fallback[(unsigned char)symbol[i]] == PS_TOKEN_NONE) return false;
+    for (size_t i = 0; i < size; i++)
+        add_symbol(workspace, count, tokenizer->fallback[(unsigned char)symbol[i]]);
+    return true;
+}
+
+/* The general case. An unknown symbol waits for one that is known, so that fuse_unk can join those
+ * that follow one another; bytes that stand for a symbol go past it, as in the library. With no
+ * unk_token it is dropped. */
+static void begin_symbols(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                          const char *piece, size_t size, int32_t *count) {
+    bool unknown_waits = false, affixes = tokenizer->prefix || tokenizer->suffix;
+    for (size_t i = 0, length; i < size; i += length) {
+        int32_t code_point;
+        length = tokenizer->byte_level ? 1 : ps_utf8_next(piece + i, size - i, &code_point, NULL);
+        bool last = i + length == size;
+        int64_t id = affixed_id(tokenizer, piece + i, length, i == 0, last);
+        if (id != PS_TOKEN_NONE) {
+            if (unknown_waits) add_symbol(workspace, count, tokenizer->unknown);
+            unknown_waits = false;
+            add_symbol(workspace, count, id);
+            continue;
+        }
+        if (tokenizer->byte_fallback && !affixes &&
+            add_fallback(tokenizer, workspace, count, piece + i, length))
+            continue;
+        if (tokenizer->unknown == PS_TOKEN_NONE) continue;
+        if (unknown_waits && !tokenizer->fuse_unknown)
+            add_symbol(workspace, count, tokenizer->unknown);
+        unknown_waits = true;
+    }
+    if (unknown_waits) add_symbol(workspace, count, tokenizer->unknown);
 }
 
 static void merge_symbols(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
@@ -96,13 +160,19 @@ static enum ps_status encode_uncached(const struct ps_tokenizer *tokenizer,
                                       size_t size, struct ps_token_ids *ids,
                                       struct ps_error *error) {
     /* Each merge queues at most two pairs, and there are fewer merges than symbols. */
-    bool fits = grow((void **)&workspace->symbols, &workspace->symbol_capacity, size,
+    size_t most = tokenizer->byte_level && tokenizer->byte_fallback ? 2 * size : size;
+    PS_FAIL_IF(most > MAX_TEXT_SIZE, error, PS_LIMIT, "a piece of more than %d bytes",
+               MAX_TEXT_SIZE);
+    bool fits = grow((void **)&workspace->symbols, &workspace->symbol_capacity, most,
                      sizeof *workspace->symbols) &&
-                grow((void **)&workspace->heap, &workspace->heap_capacity, 3 * size,
+                grow((void **)&workspace->heap, &workspace->heap_capacity, 3 * most,
                      sizeof *workspace->heap);
     PS_FAIL_IF(!fits, error, PS_MEMORY, "out of memory");
-    int32_t count = begin_symbols(tokenizer, workspace, piece, size);
+    int32_t count = 0;
+    if (!begin_bytes(tokenizer, workspace, piece, size, &count))
+        begin_symbols(tokenizer, workspace, piece, size, &count);
     if (count == 0) return PS_OK;
+    workspace->symbols[count - 1].next = -1;
     merge_symbols(tokenizer, workspace, count);
     for (int32_t i = 0; i >= 0; i = workspace->symbols[i].next)
         PS_TRY(ps_token_ids_append(ids, &workspace->symbols[i].id, 1, error));

@@ -35,3 +35,7 @@ bool ps_byte_level_decode(const char *name, size_t size, char *bytes, size_t *by
     *byte_count = count;
     return true;
 }
+
+size_t ps_byte_level_put(unsigned char byte, char out[4]) {
+    return ps_utf8_put(ps_byte_level_code_point(byte), out);
+}

@@ -8,31 +8,6 @@
 
 #include <string.h>
 
-/* ---- added tokens ---- */
-
-struct marked_view {
-    const char *text;
-    const struct ps_marked_span *spans;
-    size_t span_count;
-};
-
-/* The first added token that begins in [*from, size). *span: the span that *from may lie in;
- * both move on, so that going through a text takes each byte once. */
-static bool next_added(const struct ps_trie *trie, const struct marked_view *view, size_t size,
-                       size_t *from, size_t *span, size_t *length, uint32_t *id) {
-    if (trie->node_count == 0) return false;
-    for (; *span < view->span_count; ++*span) {
-        size_t end = view->spans[*span].end < size ? view->spans[*span].end : size;
-        if (view->spans[*span].data && *from < end) *from = end;
-        for (; *from < end; ++*from) {
-            *length = ps_trie_match(trie, view->text + *from, end - *from, id);
-            if (*length > 0) return true;
-        }
-        if (end == size) break;
-    }
-    return false;
-}
-
 /* One encode under way. */
 struct encoding {
     const struct ps_tokenizer *tokenizer;
@@ -46,68 +21,73 @@ static enum ps_status take_piece(void *context, const char *piece, size_t size,
     return ps_bpe_encode(run->tokenizer, run->workspace, piece, size, run->ids, error);
 }
 
-static enum ps_status encode_pieces(struct encoding *run, const char *text, size_t size,
-                                    struct ps_error *error) {
+/* Passes what lies between added tokens on. */
+typedef enum ps_status take_gap(struct encoding *run, const struct ps_added_search *gap,
+                                bool at_start, struct ps_error *error);
+
+/* Step 3 for text[begin .. size) of a gap. */
+static enum ps_status encode_pieces(struct encoding *run, const struct ps_added_search *gap,
+                                    bool at_start, struct ps_error *error) {
     struct ps_piece_sink sink = {take_piece, run};
-    return ps_pre_tokenize(run->tokenizer, run->workspace, text, size, &sink, error);
+    return ps_pre_tokenize(run->tokenizer, run->workspace, gap->text + gap->begin,
+                           gap->size - gap->begin, at_start, &sink, error);
 }
 
-/* Step 3 for [begin, end) of a normalized text, after finding the added tokens of step 2 in it. */
-static enum ps_status encode_normalized(struct encoding *run, const struct marked_view *view,
-                                        size_t begin, size_t end, size_t span,
-                                        struct ps_error *error) {
-    const struct ps_trie *trie = &run->tokenizer->normalized_added;
-    size_t from = begin, length;
-    uint32_t id;
-    while (next_added(trie, view, end, &from, &span, &length, &id)) {
-        PS_TRY(encode_pieces(run, view->text + begin, from - begin, error));
+/* Finds the added tokens of `trie` and passes on what lies between them. at_start: the search
+ * begins where the whole text begins. */
+static enum ps_status encode_gaps(struct encoding *run, const struct ps_trie *trie,
+                                  struct ps_added_search search, bool at_start, take_gap *take,
+                                  struct ps_error *error) {
+    struct ps_added_search gap = search;
+    search.from = search.done = search.begin;
+    for (;;) {
+        uint32_t id;
+        bool found;
+        PS_TRY(
+            ps_added_token_next(run->tokenizer, run->workspace, trie, &search, &id, &found, error));
+        gap.begin = search.done;
+        gap.size = found ? search.start : search.size;
+        bool first = at_start && gap.begin == search.begin;
+        if (gap.begin < gap.size) PS_TRY(take(run, &gap, first, error));
+        if (!found) return PS_OK;
         PS_TRY(ps_token_ids_append(run->ids, &id, 1, error));
-        begin = from += length;
+        search.done = search.end;
+        gap.span = search.span;
     }
-    return encode_pieces(run, view->text + begin, end - begin, error);
 }
 
-/* Steps 2 and 3 for [begin, end) of the raw text. */
-static enum ps_status encode_raw(struct encoding *run, const struct marked_view *view, size_t begin,
-                                 size_t end, size_t span, struct ps_error *error) {
-    if (begin == end) return PS_OK;
-    struct ps_buffer normalized;
-    ps_buffer_init(&normalized, SIZE_MAX);
-    bool changed = false;
-    enum ps_status status = PS_OK;
-    if (run->tokenizer->nfc)
-        PS_TRY_DONE(
-            ps_normalize_nfc(view->text + begin, end - begin, &normalized, &changed, error));
-    if (!changed) {
-        PS_TRY_DONE(encode_normalized(run, view, begin, end, span, error));
-    } else {
+/* Steps 2 and 3 for a gap of the raw text. */
+static enum ps_status encode_raw(struct encoding *run, const struct ps_added_search *gap,
+                                 bool at_start, struct ps_error *error) {
+    const struct ps_trie *trie = &run->tokenizer->normalized_added;
+    struct ps_added_search next = *gap;
+    struct ps_marked_span all = {0};
+    const char *normalized;
+    size_t size;
+    PS_TRY(ps_normalize(run->tokenizer, run->workspace, gap->text + gap->begin,
+                        gap->size - gap->begin, &normalized, &size, &at_start, error));
+    if (normalized != gap->text + gap->begin) {
         /* Which bytes came from where is lost: all are data if any are. */
-        while (view->spans[span].end <= begin) span++;
-        struct ps_marked_span all = {.end = normalized.size};
-        for (; span < view->span_count && !all.data; span++) {
-            all.data = view->spans[span].data;
-            if (view->spans[span].end >= end) break;
+        size_t span = gap->span;
+        while (gap->spans[span].end <= gap->begin) span++;
+        for (; span < gap->span_count && !all.data; span++) {
+            all.data = gap->spans[span].data;
+            if (gap->spans[span].end >= gap->size) break;
         }
-        struct marked_view whole = {normalized.data, &all, 1};
-        PS_TRY_DONE(encode_normalized(run, &whole, 0, normalized.size, 0, error));
+        all.end = size;
+        next = (struct ps_added_search){
+            .text = normalized, .size = size, .spans = &all, .span_count = 1};
     }
-done:
-    ps_buffer_release(&normalized);
-    return status;
+    return encode_gaps(run, trie, next, at_start, encode_pieces, error);
 }
 
 static enum ps_status encode_all(struct encoding *run, const struct ps_marked_text *marked,
                                  struct ps_error *error) {
-    struct marked_view view = {marked->text.data, marked->spans, marked->span_count};
-    size_t begin = 0, from = 0, span = 0, first_span = 0, length, size = marked->text.size;
-    uint32_t id;
-    while (next_added(&run->tokenizer->raw_added, &view, size, &from, &span, &length, &id)) {
-        PS_TRY(encode_raw(run, &view, begin, from, first_span, error));
-        PS_TRY(ps_token_ids_append(run->ids, &id, 1, error));
-        begin = from += length;
-        first_span = span;
-    }
-    return encode_raw(run, &view, begin, size, first_span, error);
+    struct ps_added_search search = {.text = marked->text.data,
+                                     .size = marked->text.size,
+                                     .spans = marked->spans,
+                                     .span_count = marked->span_count};
+    return encode_gaps(run, &run->tokenizer->raw_added, search, true, encode_raw, error);
 }
 
 /* ---- the public functions ---- */
@@ -118,10 +98,7 @@ enum ps_status ps_tokenizer_encode_marked(const struct ps_tokenizer *tokenizer,
     size_t before = ids->size;
     struct ps_workspace *workspace = ps_workspace_take(tokenizer);
     PS_FAIL_IF_NULL(workspace, error);
-    /* Steps a match may take: more than any sane regex needs over a text of this size, and few
-     * enough that one with nested repetitions ends soon. */
-    size_t steps = 1000000 + 32 * marked->text.size;
-    pcre2_set_match_limit(workspace->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
+    ps_workspace_limit(workspace, marked->text.size);
     enum ps_status status = PS_OK;
     bool special = flags & PS_ENCODE_SPECIAL;
     if (special)

@@ -30,16 +30,8 @@ static enum ps_status add_word(struct ps_tokenizer *tokenizer, uint32_t id,
 
 /* ---- features that would change the ids ---- */
 
-static bool is_set(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return value && !json_is_null(value) && !json_is_false(value) &&
-           !(json_is_string(value) && json_string_length(value) == 0) &&
-           !(json_is_number(value) && json_number_value(value) == 0);
-}
-
 static enum ps_status check_features(const json_t *model, struct ps_error *error) {
-    static const char *const refused[] = {"dropout", "byte_fallback", "continuing_subword_prefix",
-                                          "end_of_word_suffix"};
+    const json_t *dropout = json_object_get(model, "dropout");
     const char *type = ps_json_text(model, "type");
     PS_FAIL_IF(*type && strcmp(type, "BPE") != 0, error, PS_UNSUPPORTED, "model type '%.40s'",
                type);
@@ -47,8 +39,24 @@ static enum ps_status check_features(const json_t *model, struct ps_error *error
                "model.vocab is missing or no object");
     PS_FAIL_IF(!json_is_array(json_object_get(model, "merges")), error, PS_FORMAT,
                "model.merges is missing or no array");
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        PS_FAIL_IF(is_set(model, refused[i]), error, PS_UNSUPPORTED, "model.%s", refused[i]);
+    PS_FAIL_IF(dropout && !json_is_null(dropout) && json_number_value(dropout) != 0, error,
+               PS_UNSUPPORTED, "model.dropout");
+    return PS_OK;
+}
+
+/* What a subword's name begins or ends with; "" is the same as none. */
+static enum ps_status load_affix(struct ps_tokenizer *tokenizer, const json_t *model,
+                                 const char *key, const char **affix, size_t *size,
+                                 struct ps_error *error) {
+    *affix = NULL;
+    *size = 0;
+    if (!*ps_json_text(model, key)) return PS_OK;
+    PS_TRY(ps_load_string(tokenizer, model, key, "model", affix, size, error));
+    PS_FAIL_IF(*size > MAX_AFFIX_SIZE, error, PS_LIMIT, "model.%s is longer than %d bytes", key,
+               MAX_AFFIX_SIZE);
+    for (size_t i = 0; i < *size; i++)
+        PS_FAIL_IF((unsigned char)(*affix)[i] >= 0x80 || (*affix)[i] <= ' ', error, PS_UNSUPPORTED,
+                   "model.%s that is not printable ASCII", key);
     return PS_OK;
 }
 
@@ -98,7 +106,8 @@ static enum ps_status load_vocabulary(struct ps_tokenizer *tokenizer, json_t *vo
         size_t size = strlen(name), byte_count = size;
         char *bytes = ps_arena_strndup(&tokenizer->arena, name, size);
         PS_FAIL_IF_NULL(bytes, error);
-        token->model = size > 0 && ps_byte_level_decode(name, size, bytes, &byte_count);
+        token->model = size > 0 && (!tokenizer->byte_level ||
+                                    ps_byte_level_decode(name, size, bytes, &byte_count));
         if (!token->model) memcpy(bytes, name, byte_count = size);
         token->bytes = bytes;
         token->size = (uint32_t)byte_count;
@@ -108,6 +117,15 @@ static enum ps_status load_vocabulary(struct ps_tokenizer *tokenizer, json_t *vo
 }
 
 /* ---- merges ---- */
+
+/* A name as the model merges it: its bytes, if that is byte-level. false: it stands for none. */
+static bool name_bytes(const struct ps_tokenizer *tokenizer, const char *name, size_t size,
+                       char *bytes, size_t *byte_count) {
+    if (tokenizer->byte_level) return ps_byte_level_decode(name, size, bytes, byte_count);
+    memcpy(bytes, name, size);
+    *byte_count = size;
+    return true;
+}
 
 /* The two names of a merge: "left right", or ["left", "right"]. */
 static bool split_merge(const json_t *merge, const char *names[2], size_t sizes[2]) {
@@ -133,19 +151,24 @@ static bool split_merge(const json_t *merge, const char *names[2], size_t sizes[
 static enum ps_status add_merge(struct ps_tokenizer *tokenizer, size_t rank, const json_t *merge,
                                 struct ps_buffer *bytes, struct ps_error *error) {
     const char *names[2];
-    size_t sizes[2], first, second;
+    size_t sizes[2], first, second, cut = tokenizer->prefix_size;
+    if (strncmp(json_string_value(merge) ? json_string_value(merge) : "", "#version", 8) == 0)
+        return PS_OK;
     PS_FAIL_IF(!split_merge(merge, names, sizes), error, PS_FORMAT,
                "merge %zu is neither \"a b\" nor [\"a\", \"b\"]", rank);
     bytes->size = 0;
     PS_FAIL_IF(!ps_buffer_reserve(bytes, sizes[0] + sizes[1]), error, PS_LIMIT,
                "merge %zu is too long", rank);
     /* Names that stand for no bytes can never come up: only bytes are ever merged. */
-    if (!ps_byte_level_decode(names[0], sizes[0], bytes->data, &first) ||
-        !ps_byte_level_decode(names[1], sizes[1], bytes->data + first, &second))
+    if (!name_bytes(tokenizer, names[0], sizes[0], bytes->data, &first) ||
+        !name_bytes(tokenizer, names[1], sizes[1], bytes->data + first, &second))
         return PS_OK;
     int64_t left = ps_tokenizer_word(tokenizer, bytes->data, first);
     int64_t right = ps_tokenizer_word(tokenizer, bytes->data + first, second);
-    int64_t merged = ps_tokenizer_word(tokenizer, bytes->data, first + second);
+    PS_FAIL_IF(second < cut, error, PS_FORMAT,
+               "merge %zu ('%.40s') is shorter than continuing_subword_prefix", rank, names[1]);
+    memmove(bytes->data + first, bytes->data + first + cut, second - cut);
+    int64_t merged = ps_tokenizer_word(tokenizer, bytes->data, first + second - cut);
     PS_FAIL_IF(left < 0 || right < 0 || merged < 0, error, PS_FORMAT,
                "merge %zu ('%.40s') names a token that is not in the vocabulary", rank, names[0]);
     /* The text of a special token is matched whole, or is data and must not become it. */
@@ -173,72 +196,26 @@ done:
     return status;
 }
 
-/* ---- added tokens ---- */
-
-static enum ps_status add_to_trie(struct ps_tokenizer *tokenizer, const char *content, size_t size,
-                                  uint32_t id, bool normalized, struct ps_error *error) {
-    struct ps_buffer composed;
-    ps_buffer_init(&composed, SIZE_MAX);
-    bool changed = false;
-    enum ps_status status = PS_OK;
-    if (normalized && tokenizer->nfc)
-        PS_TRY_DONE(ps_normalize_nfc(content, size, &composed, &changed, error));
-    struct ps_trie *trie = normalized ? &tokenizer->normalized_added : &tokenizer->raw_added;
-    bool added = changed ? ps_trie_add(trie, composed.data, composed.size, id)
-                         : ps_trie_add(trie, content, size, id);
-    PS_FAIL_DONE_IF(!added, error, PS_MEMORY, "out of memory");
-done:
-    ps_buffer_release(&composed);
-    return status;
-}
-
-static enum ps_status add_token(struct ps_tokenizer *tokenizer, const json_t *entry,
-                                json_t *vocabulary, struct ps_error *error) {
-    static const char *const refused[] = {"single_word", "lstrip", "rstrip"};
-    const json_t *content = json_object_get(entry, "content");
-    PS_FAIL_IF(!json_is_string(content), error, PS_FORMAT, "an added token has no content");
-    const char *text = json_string_value(content);
-    size_t size = json_string_length(content);
-    if (size == 0) return PS_OK; /* the `tokenizers` library passes over it too */
-    PS_FAIL_IF(size > MAX_ADDED_TOKEN_SIZE, error, PS_LIMIT,
-               "added token '%.40s...' is longer than %d bytes", text, MAX_ADDED_TOKEN_SIZE);
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        PS_FAIL_IF(json_is_true(json_object_get(entry, refused[i])), error, PS_UNSUPPORTED,
-                   "%s in added token '%.80s'", refused[i], text);
-    uint32_t id = (uint32_t)json_integer_value(json_object_get(entry, "id"));
-    struct ps_token *token = &tokenizer->tokens[id];
-    if (token->bytes) {
-        const json_t *same = json_object_get(vocabulary, text);
-        bool again =
-            same ? json_integer_value(same) == id
-                 : token->added && token->size == size && memcmp(token->bytes, text, size) == 0;
-        PS_FAIL_IF(!again, error, PS_FORMAT, "added token '%.80s' has the id %u of another token",
-                   text, id);
-    } else {
-        token->bytes = ps_arena_strndup(&tokenizer->arena, text, size);
-        PS_FAIL_IF_NULL(token->bytes, error);
-        token->size = (uint32_t)size;
-    }
-    const json_t *normalized = json_object_get(entry, "normalized");
-    token->added = true;
-    token->special = json_is_true(json_object_get(entry, "special"));
-    return add_to_trie(tokenizer, text, size, id,
-                       normalized ? json_is_true(normalized) : !token->special, error);
-}
-
 enum ps_status ps_load_model(struct ps_tokenizer *tokenizer, json_t *model, json_t *added_tokens,
                              struct ps_error *error) {
     PS_TRY(check_features(model, error));
+    PS_TRY(load_affix(tokenizer, model, "continuing_subword_prefix", &tokenizer->prefix,
+                      &tokenizer->prefix_size, error));
+    PS_TRY(load_affix(tokenizer, model, "end_of_word_suffix", &tokenizer->suffix,
+                      &tokenizer->suffix_size, error));
+    tokenizer->byte_fallback = json_is_true(json_object_get(model, "byte_fallback"));
     json_t *vocabulary = json_object_get(model, "vocab");
     for (int byte = 0; byte < 256; byte++) tokenizer->byte_ids[byte] = PS_TOKEN_NONE;
     PS_TRY(make_token_list(tokenizer, vocabulary, added_tokens, error));
     PS_TRY(load_vocabulary(tokenizer, vocabulary, error));
-    size_t i;
-    json_t *entry;
-    json_array_foreach(added_tokens, i, entry) {
-        PS_TRY(add_token(tokenizer, entry, vocabulary, error));
-    }
+    PS_TRY(ps_load_added_tokens(tokenizer, vocabulary, added_tokens, error));
     PS_TRY(load_merges(tokenizer, json_object_get(model, "merges"), error));
+    for (int byte = 0; byte < 256; byte++) {
+        char name[8];
+        snprintf(name, sizeof name, "<0x%02X>", (unsigned)byte);
+        const json_t *id = json_object_get(vocabulary, name);
+        tokenizer->fallback[byte] = id ? json_integer_value(id) : PS_TOKEN_NONE;
+    }
     const json_t *unknown = json_object_get(model, "unk_token");
     tokenizer->unknown = PS_TOKEN_NONE;
     if (json_is_string(unknown)) {

@@ -1,146 +1,200 @@
-/* Unicode normalization form C (UAX #15): decompose, order marks by their combining class, compose.
- *
- * utf8proc has the data and composes, but its ordering is an insertion sort, quadratic in a run of
- * marks that a hostile text may make a megabyte long; a counting sort over the 255 classes does it
- * here. Two more things differ from utf8proc 2.8:
- *   - it takes U+11A7, which comes just before the trailing consonants of Hangul, for one of them
- *     and loses it;
- *   - the `tokenizers` library has the tables of Unicode 9: marks that came later are letters like
- *     any other to it, neither put in order nor composed, and ids must be the same.
- * Nothing composes across either, so texts are composed in parts that begin with them. */
+/* The normalizer: steps that rewrite a text before it is cut. */
 #include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
 #include <utf8proc.h>
 
-enum { HANGUL_BEFORE_TRAILING = 0x11A7 };
+/* ---- reading the description ---- */
 
-/* Marks, and one letter with its mark, that came after Unicode 9, up to 15.1. */
-static const struct {
-    int32_t first, last;
-} newer[] = {
-    {0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},
-    {0xC3C, 0xC3C},     {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0xECE, 0xECE},
-    {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0xA82C, 0xA82C},
-    {0x10D24, 0x10D27}, {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50},
-    {0x10F82, 0x10F85}, {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E},
-    {0x11839, 0x1183A}, {0x11930, 0x11930}, {0x11938, 0x11938}, {0x1193D, 0x1193E},
-    {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34}, {0x11A47, 0x11A47},
-    {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45}, {0x11D97, 0x11D97},
-    {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136},
-    {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF},
-};
-
-static bool is_newer(int32_t code_point) {
-    size_t low = 0, high = sizeof newer / sizeof *newer;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (code_point > newer[middle].last)
-            low = middle + 1;
-        else
-            high = middle;
+static enum ps_status load_step(struct ps_tokenizer *tokenizer, const json_t *description,
+                                struct ps_normalizer *step, struct ps_error *error) {
+    static const struct {
+        const char *type;
+        struct ps_normalizer step;
+    } simple[] = {
+        {"NFC", {.kind = NORMALIZE_UNICODE, .compose = true}},
+        {"NFD", {.kind = NORMALIZE_UNICODE}},
+        {"NFKC", {.kind = NORMALIZE_UNICODE, .compose = true, .compatible = true}},
+        {"NFKD", {.kind = NORMALIZE_UNICODE, .compatible = true}},
+        {"Lowercase", {.kind = NORMALIZE_LOWERCASE}},
+        {"ByteLevel", {.kind = NORMALIZE_BYTE_LEVEL}},
+    };
+    const char *type = ps_json_text(description, "type");
+    for (size_t i = 0; i < sizeof simple / sizeof *simple; i++) {
+        if (strcmp(type, simple[i].type) != 0) continue;
+        *step = simple[i].step;
+        return PS_OK;
     }
-    return low < sizeof newer / sizeof *newer && code_point >= newer[low].first;
-}
-
-/* The combining class of a mark that is not newer, else 0. */
-static int class_of(int32_t code_point) {
-    int class = utf8proc_get_property(code_point)->combining_class & 0xFF;
-    return class && is_newer(code_point) ? 0 : class;
-}
-
-/* Sorts marks[0 .. count) by combining class, keeping the order within a class. */
-static bool sort_marks(int32_t *marks, size_t count) {
-    size_t start[257] = {0};
-    bool sorted = true;
-    int previous = 0;
-    for (size_t i = 0; i < count; i++) {
-        int class = class_of(marks[i]);
-        sorted &= class >= previous;
-        previous = class;
-        start[class + 1]++;
+    if (strcmp(type, "Prepend") == 0) {
+        step->kind = NORMALIZE_PREPEND;
+        return ps_load_string(tokenizer, description, "prepend", "normalizer Prepend",
+                              &step->content, &step->content_size, error);
     }
-    if (sorted) return true;
-    for (int class = 0; class < 256; class ++) start[class + 1] += start[class];
-    int32_t *copy = ps_malloc(count * sizeof *copy);
-    if (!copy) return false;
-    memcpy(copy, marks, count * sizeof *copy);
-    for (size_t i = 0; i < count; i++) marks[start[class_of(copy[i])]++] = copy[i];
-    ps_free(copy);
-    return true;
-}
-
-static bool order_marks(int32_t *code_points, size_t count) {
-    for (size_t i = 0; i < count;) {
-        size_t end = i;
-        while (end < count && class_of(code_points[end])) end++;
-        if (end > i + 1 && !sort_marks(code_points + i, end - i)) return false;
-        i = end + 1;
+    if (strcmp(type, "Replace") == 0) {
+        step->kind = NORMALIZE_REPLACE;
+        PS_TRY(ps_load_pattern(tokenizer, json_object_get(description, "pattern"),
+                               "normalizer Replace", &step->pattern, error));
+        return ps_load_string(tokenizer, description, "content", "normalizer Replace",
+                              &step->content, &step->content_size, error);
     }
-    return true;
+    PS_FAIL_IF(strcmp(type, "Strip") != 0, error, PS_UNSUPPORTED, "normalizer '%.40s'", type);
+    step->kind = NORMALIZE_STRIP;
+    step->left = json_is_true(json_object_get(description, "strip_left"));
+    step->right = json_is_true(json_object_get(description, "strip_right"));
+    return PS_OK;
 }
 
-/* Whether nothing before this code point can compose with it or with what follows it. */
-static bool begins_part(int32_t code_point) {
-    return code_point == HANGUL_BEFORE_TRAILING || is_newer(code_point);
-}
-
-/* Composes code points whose marks are in order and appends them. */
-static enum ps_status compose(int32_t *code_points, size_t count, struct ps_buffer *normalized,
-                              struct ps_error *error) {
-    utf8proc_ssize_t composed = utf8proc_normalize_utf32(code_points, (utf8proc_ssize_t)count,
-                                                         UTF8PROC_COMPOSE | UTF8PROC_STABLE);
-    PS_FAIL_IF(composed < 0, error, PS_INTERNAL, "%s", utf8proc_errmsg(composed));
-    for (utf8proc_ssize_t i = 0; i < composed; i++) {
-        char bytes[4];
-        size_t length = ps_utf8_put(code_points[i], bytes);
-        PS_FAIL_IF(!ps_buffer_append(normalized, bytes, length), error, PS_MEMORY, "out of memory");
+static enum ps_status load_steps(struct ps_tokenizer *tokenizer, const json_t *description,
+                                 int depth, struct ps_error *error) {
+    if (!json_is_object(description)) return PS_OK;
+    PS_FAIL_IF(depth > MAX_NESTING, error, PS_UNSUPPORTED, "normalizers nested so deeply");
+    if (strcmp(ps_json_text(description, "type"), "Sequence") != 0) {
+        PS_FAIL_IF(tokenizer->normalizer_count == MAX_STAGES, error, PS_UNSUPPORTED,
+                   "more than %d normalizer steps", MAX_STAGES);
+        PS_TRY(load_step(tokenizer, description,
+                         &tokenizer->normalizers[tokenizer->normalizer_count], error));
+        tokenizer->normalizer_count++;
+        return PS_OK;
+    }
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(description, "normalizers"), i, step) {
+        PS_TRY(load_steps(tokenizer, step, depth + 1, error));
     }
     return PS_OK;
 }
 
-enum ps_status ps_normalize_nfc(const char *text, size_t size, struct ps_buffer *normalized,
-                                bool *changed, struct ps_error *error) {
-    enum { MOST = 4 }; /* code points in the longest canonical decomposition */
-    *changed = false;
-    size_t plain = 0; /* nothing below U+0300, whose first byte is 0xCC, ever changes */
-    while (plain < size && (unsigned char)text[plain] < 0xCC) plain++;
-    if (plain == size) return PS_OK;
+enum ps_status ps_load_normalizer(struct ps_tokenizer *tokenizer, const json_t *description,
+                                  struct ps_error *error) {
+    return load_steps(tokenizer, description, 0, error);
+}
 
-    enum ps_status status = PS_OK;
-    size_t count = 0, capacity = size + MOST, before = normalized->size;
-    int32_t *code_points = ps_malloc(capacity * sizeof *code_points);
-    PS_FAIL_DONE_IF_NULL(code_points, error);
-    for (size_t i = 0; i < size;) {
+/* ---- running it ---- */
+
+/* Each character on its own, without the rules for its place in a word, as the library does. */
+static bool append_lowercase(const char *text, size_t size, struct ps_buffer *out) {
+    bool fits = true;
+    for (size_t i = 0; i < size && fits;) {
         int32_t code_point;
         i += ps_utf8_next(text + i, size - i, &code_point, NULL);
-        if (capacity - count < MOST) {
-            capacity += capacity / 2;
-            int32_t *larger = ps_realloc(code_points, capacity * sizeof *larger);
-            PS_FAIL_DONE_IF_NULL(larger, error);
-            code_points = larger;
+        if (code_point == 0x130) { /* the one letter whose lower case is two characters */
+            fits = ps_buffer_append(out, "i\xCC\x87", 3);
+            continue;
         }
-        utf8proc_ssize_t got = 1;
-        if (code_point < 0xC0 || is_newer(code_point))
-            code_points[count] = code_point;
-        else
-            got = utf8proc_decompose_char(code_point, code_points + count, MOST,
-                                          UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, NULL);
-        PS_FAIL_DONE_IF(got < 0 || got > MOST, error, PS_INTERNAL, "U+%04X does not decompose",
-                        (unsigned)code_point);
-        count += (size_t)got;
+        char bytes[4];
+        size_t length = ps_utf8_put(utf8proc_tolower(code_point), bytes);
+        fits = ps_buffer_append(out, bytes, length);
     }
-    PS_FAIL_DONE_IF(!order_marks(code_points, count), error, PS_MEMORY, "out of memory");
-    for (size_t begin = 0; begin < count;) {
-        size_t end = begin + 1;
-        while (end < count && !begins_part(code_points[end])) end++;
-        PS_TRY_DONE(compose(code_points + begin, end - begin, normalized, error));
-        begin = end;
+    return fits;
+}
+
+static bool append_byte_level(const char *text, size_t size, struct ps_buffer *out) {
+    bool fits = true;
+    for (size_t i = 0; i < size && fits; i++) {
+        char bytes[4];
+        size_t length = ps_byte_level_put((unsigned char)text[i], bytes);
+        fits = ps_buffer_append(out, bytes, length);
     }
-    *changed =
-        normalized->size - before != size || memcmp(normalized->data + before, text, size) != 0;
-    if (!*changed) normalized->size = before;
-done:
-    ps_free(code_points);
-    return status;
+    return fits;
+}
+
+/* Unicode's White_Space, without a look at where in the text it is. */
+static bool is_space(int32_t c) {
+    return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+           c == 0x205F || c == 0x3000;
+}
+
+size_t ps_space_at_start(const char *text, size_t size) {
+    for (size_t i = 0; i < size;) {
+        int32_t code_point;
+        size_t length = ps_utf8_next(text + i, size - i, &code_point, NULL);
+        if (!is_space(code_point)) return i;
+        i += length;
+    }
+    return size;
+}
+
+size_t ps_space_at_end(const char *text, size_t size) {
+    size_t end = size;
+    while (end > 0) {
+        size_t i = end - 1;
+        int32_t code_point;
+        while (i > 0 && ((unsigned char)text[i] & 0xC0) == 0x80) i--;
+        ps_utf8_next(text + i, end - i, &code_point, NULL);
+        if (!is_space(code_point)) break;
+        end = i;
+    }
+    return size - end;
+}
+
+/* Whether a Replace leaves the text's first byte where the text begins: what stands for a match
+ * belongs to the last character of the match. */
+static enum ps_status starts_at_start(const struct ps_tokenizer *tokenizer,
+                                      struct ps_workspace *workspace,
+                                      const struct ps_normalizer *step, const char *text,
+                                      size_t size, bool *at_start, struct ps_error *error) {
+    struct ps_matches matches = PS_MATCHES;
+    bool found;
+    int32_t code_point;
+    if (!*at_start) return PS_OK;
+    PS_TRY(
+        ps_pattern_next(tokenizer, workspace, &step->pattern, text, size, &matches, &found, error));
+    if (!found || matches.start > 0 || matches.end == 0) return PS_OK;
+    size_t length = ps_utf8_next(text, size, &code_point, NULL);
+    *at_start = step->content_size > 0 && matches.end == length;
+    return PS_OK;
+}
+
+/* One step; *changed false: nothing was appended. */
+static enum ps_status run_step(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                               const struct ps_normalizer *step, const char *text, size_t size,
+                               struct ps_buffer *out, bool *changed, bool *at_start,
+                               struct ps_error *error) {
+    size_t left, right;
+    bool fits = true;
+    *changed = true;
+    switch (step->kind) {
+    case NORMALIZE_UNICODE:
+        return ps_normalize_unicode(text, size, step->compose, step->compatible, out, changed,
+                                    error);
+    case NORMALIZE_REPLACE:
+        PS_TRY(starts_at_start(tokenizer, workspace, step, text, size, at_start, error));
+        return ps_pattern_replace(tokenizer, workspace, &step->pattern, step->content,
+                                  step->content_size, text, size, out, error);
+    case NORMALIZE_LOWERCASE: fits = append_lowercase(text, size, out); break;
+    case NORMALIZE_BYTE_LEVEL: fits = append_byte_level(text, size, out); break;
+    case NORMALIZE_PREPEND:
+        fits = ps_buffer_append(out, step->content, step->content_size) &&
+               ps_buffer_append(out, text, size);
+        break;
+    case NORMALIZE_STRIP:
+        left = step->left ? ps_space_at_start(text, size) : 0;
+        right = step->right ? ps_space_at_end(text + left, size - left) : 0;
+        *at_start &= left == 0;
+        fits = ps_buffer_append(out, text + left, size - left - right);
+        break;
+    }
+    PS_FAIL_IF(!fits, error, out->size > MAX_TEXT_SIZE / 2 ? PS_LIMIT : PS_MEMORY,
+               "out of memory, or a text that grows over its limit");
+    return PS_OK;
+}
+
+enum ps_status ps_normalize(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                            const char *text, size_t size, const char **normalized,
+                            size_t *normalized_size, bool *at_start, struct ps_error *error) {
+    for (size_t i = 0; i < tokenizer->normalizer_count && size > 0; i++) {
+        struct ps_buffer *out = &workspace->normal[text == workspace->normal[0].data];
+        bool changed;
+        out->size = 0;
+        PS_FAIL_IF(!ps_buffer_reserve(out, size + 1), error, PS_MEMORY, "out of memory");
+        PS_TRY(run_step(tokenizer, workspace, &tokenizer->normalizers[i], text, size, out, &changed,
+                        at_start, error));
+        if (!changed) continue;
+        text = out->data;
+        size = out->size;
+    }
+    *normalized = text;
+    *normalized_size = size;
+    return PS_OK;
 }

@@ -30,10 +30,12 @@
 static const struct {
     char letter;
     const char *class; /* what stands inside a class; NULL: not translated */
+    bool negated;      /* no set of its own: only outside classes */
 } escapes[] = {
-    {'s', SPACE}, {'S', NOT_SPACE}, {'w', WORD}, {'h', "0-9a-fA-F"}, {'W', NULL},
-    {'H', NULL},  {'b', NULL},      {'B', NULL}, {'K', NULL},        {'G', NULL},
-    {'C', NULL},  {'g', NULL},      {'k', NULL},
+    {'s', SPACE, false},       {'S', NOT_SPACE, false},  {'w', WORD, false}, {'W', WORD, true},
+    {'h', "0-9a-fA-F", false}, {'H', "0-9a-fA-F", true}, {'b', NULL, false}, {'B', NULL, false},
+    {'K', NULL, false},        {'G', NULL, false},       {'C', NULL, false}, {'g', NULL, false},
+    {'k', NULL, false},
 };
 
 /* Long names behind \p that are no scripts; others than these are refused if they are none. */
@@ -59,7 +61,10 @@ static enum ps_status translate_escape(char letter, bool in_class, struct ps_buf
     for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
         if (escapes[i].letter != letter) continue;
         PS_FAIL_IF(!escapes[i].class, error, PS_UNSUPPORTED, "\\%c in a regex", letter);
-        fits = ps_buffer_format(out, in_class ? "%s" : "[%s]", escapes[i].class);
+        PS_FAIL_IF(in_class && escapes[i].negated, error, PS_UNSUPPORTED,
+                   "\\%c within a class in a regex", letter);
+        const char *open = in_class ? "" : escapes[i].negated ? "[^" : "[";
+        fits = ps_buffer_format(out, "%s%s%s", open, escapes[i].class, in_class ? "" : "]");
         PS_FAIL_IF(!fits, error, PS_LIMIT, "a regex that is too long");
         return PS_OK;
     }

@@ -87,7 +87,7 @@ bool ps_trie_add(struct ps_trie *trie, const char *text, size_t size, uint32_t i
         node = trie->node_count;
         if (!add_node(trie) || !ps_table_put(&trie->edges, key, node)) return false;
     }
-    trie->ids[node] = id;
+    if (trie->ids[node] == PS_TOKEN_NONE) trie->ids[node] = id;
     trie->starts[(unsigned char)text[0]] = true;
     return true;
 }

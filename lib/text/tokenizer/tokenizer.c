@@ -6,105 +6,6 @@
 
 #include <string.h>
 
-static enum ps_status load_normalizer(struct ps_tokenizer *tokenizer, const json_t *description,
-                                      int depth, struct ps_error *error) {
-    if (!json_is_object(description)) return PS_OK;
-    PS_FAIL_IF(depth > MAX_NESTING, error, PS_UNSUPPORTED, "normalizers nested so deeply");
-    const char *type = ps_json_text(description, "type");
-    if (strcmp(type, "NFC") == 0) {
-        tokenizer->nfc = true;
-        return PS_OK;
-    }
-    PS_FAIL_IF(strcmp(type, "Sequence") != 0, error, PS_UNSUPPORTED, "normalizer '%.40s'", type);
-    size_t i;
-    json_t *step;
-    json_array_foreach(json_object_get(description, "normalizers"), i, step) {
-        PS_TRY(load_normalizer(tokenizer, step, depth + 1, error));
-    }
-    return PS_OK;
-}
-
-static enum ps_status check_decoder(const json_t *description, int depth, struct ps_error *error) {
-    const char *type = ps_json_text(description, "type");
-    PS_FAIL_IF(depth > MAX_NESTING, error, PS_UNSUPPORTED, "decoders nested so deeply");
-    if (strcmp(type, "ByteLevel") == 0 || strcmp(type, "Fuse") == 0) return PS_OK;
-    PS_FAIL_IF(strcmp(type, "Sequence") != 0, error, PS_UNSUPPORTED, "decoder '%.40s'",
-               *type ? type : "null");
-    size_t i;
-    json_t *step;
-    json_array_foreach(json_object_get(description, "decoders"), i, step) {
-        PS_TRY(check_decoder(step, depth + 1, error));
-    }
-    return PS_OK;
-}
-
-/* ---- post-processor ---- */
-
-/* {"SpecialToken": {"id": "<s>"}}, whose ids stand in special_tokens["<s>"].ids. */
-static enum ps_status add_template_token(struct ps_tokenizer *tokenizer, const json_t *special,
-                                         const char *name, bool behind, struct ps_error *error) {
-    uint32_t *list = behind ? tokenizer->suffix_ids : tokenizer->prefix_ids;
-    size_t *count = behind ? &tokenizer->suffix_count : &tokenizer->prefix_count, i;
-    const json_t *ids = json_object_get(json_object_get(special, name), "ids");
-    json_t *id;
-    PS_FAIL_IF(!json_is_array(ids), error, PS_FORMAT,
-               "post-processor: special token '%.80s' has no ids", name);
-    json_array_foreach(ids, i, id) {
-        PS_FAIL_IF(*count == MAX_TEMPLATE_IDS, error, PS_UNSUPPORTED,
-                   "a post-processor with more than %d tokens", MAX_TEMPLATE_IDS);
-        json_int_t value = json_integer_value(id);
-        bool used = json_is_integer(id) && value >= 0 && value < tokenizer->token_count;
-        PS_FAIL_IF(!used, error, PS_FORMAT,
-                   "post-processor: special token '%.80s' has an id that is not in the vocabulary",
-                   name);
-        list[(*count)++] = (uint32_t)value;
-    }
-    return PS_OK;
-}
-
-static enum ps_status load_template(struct ps_tokenizer *tokenizer, const json_t *description,
-                                    struct ps_error *error) {
-    const json_t *special = json_object_get(description, "special_tokens");
-    bool behind = false;
-    size_t i;
-    json_t *piece;
-    json_array_foreach(json_object_get(description, "single"), i, piece) {
-        const json_t *token = json_object_get(piece, "SpecialToken");
-        if (token) {
-            const char *name = ps_json_text(token, "id");
-            PS_TRY(add_template_token(tokenizer, special, name, behind, error));
-        } else {
-            bool first = !behind && json_object_get(piece, "Sequence");
-            PS_FAIL_IF(!first, error, PS_UNSUPPORTED,
-                       "a post-processor template that is not tokens around one text");
-            behind = true;
-        }
-    }
-    PS_FAIL_IF(!behind, error, PS_UNSUPPORTED, "a post-processor template without the text");
-    return PS_OK;
-}
-
-static enum ps_status load_post_processor(struct ps_tokenizer *tokenizer, const json_t *description,
-                                          int depth, struct ps_error *error) {
-    if (!json_is_object(description)) return PS_OK;
-    const char *type = ps_json_text(description, "type");
-    PS_FAIL_IF(depth > MAX_NESTING, error, PS_UNSUPPORTED, "post-processors nested so deeply");
-    if (strcmp(type, "ByteLevel") == 0) return PS_OK; /* trims offsets, which nobody asks for */
-    if (strcmp(type, "TemplateProcessing") == 0) {
-        bool second = tokenizer->prefix_count + tokenizer->suffix_count > 0;
-        PS_FAIL_IF(second, error, PS_UNSUPPORTED, "two post-processor templates");
-        return load_template(tokenizer, description, error);
-    }
-    PS_FAIL_IF(strcmp(type, "Sequence") != 0, error, PS_UNSUPPORTED, "post-processor '%.40s'",
-               type);
-    size_t i;
-    json_t *step;
-    json_array_foreach(json_object_get(description, "processors"), i, step) {
-        PS_TRY(load_post_processor(tokenizer, step, depth + 1, error));
-    }
-    return PS_OK;
-}
-
 /* ---- the files ---- */
 
 static enum ps_status load_tokenizer(struct ps_tokenizer *tokenizer, const char *path,
@@ -121,15 +22,16 @@ static enum ps_status load_tokenizer(struct ps_tokenizer *tokenizer, const char 
     PS_TRY_DONE(ps_json_parse(path, file.data ? file.data : "", file.size, &root, error));
     ps_buffer_release(&file);
     /* From here on messages name the feature; the path comes in front. */
-    status = load_normalizer(tokenizer, json_object_get(root, "normalizer"), 0, error);
+    status = ps_load_normalizer(tokenizer, json_object_get(root, "normalizer"), error);
     if (status == PS_OK)
         status = ps_load_pre_tokenizer(tokenizer, json_object_get(root, "pre_tokenizer"), error);
-    if (status == PS_OK) status = check_decoder(json_object_get(root, "decoder"), 0, error);
+    if (status == PS_OK)
+        status = ps_load_decoder(tokenizer, json_object_get(root, "decoder"), error);
     if (status == PS_OK)
         status = ps_load_model(tokenizer, json_object_get(root, "model"),
                                json_object_get(root, "added_tokens"), error);
     if (status == PS_OK)
-        status = load_post_processor(tokenizer, json_object_get(root, "post_processor"), 0, error);
+        status = ps_load_post_processor(tokenizer, json_object_get(root, "post_processor"), error);
     if (status == PS_UNSUPPORTED)
         ps_error_prefix(error, "%s: this tokenizer needs a feature that is not built", path);
     else if (status != PS_OK)
@@ -196,7 +98,7 @@ void ps_tokenizer_close(struct ps_tokenizer *tokenizer) {
         ps_workspace_free(workspace);
         workspace = next;
     }
-    for (size_t i = 0; i < tokenizer->stage_count; i++) pcre2_code_free(tokenizer->stages[i].regex);
+    for (size_t i = 0; i < tokenizer->regex_count; i++) pcre2_code_free(tokenizer->regexes[i]);
     ps_table_release(&tokenizer->words);
     ps_table_release(&tokenizer->merges);
     ps_trie_release(&tokenizer->raw_added);

@@ -75,7 +75,8 @@ static enum ps_status add_line(struct ps_trainer *trainer, const char *line,
     PS_FAIL_DONE_IF(!ps_utf8_append_valid(&valid, line, strlen(line)), error, PS_LIMIT,
                     "out of memory, or a training text of more than %d bytes", MAX_TEXT_SIZE);
     if (valid.size == 0) goto done;
-    PS_TRY_DONE(ps_normalize_nfc(valid.data, valid.size, &normalized, &changed, error));
+    PS_TRY_DONE(
+        ps_normalize_unicode(valid.data, valid.size, true, false, &normalized, &changed, error));
     PS_TRY_DONE(changed ? add_pieces(trainer, normalized.data, normalized.size, error)
                         : add_pieces(trainer, valid.data, valid.size, error));
 done:

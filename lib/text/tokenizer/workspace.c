@@ -6,12 +6,13 @@ static struct ps_workspace *new_workspace(const struct ps_tokenizer *tokenizer) 
     if (!workspace) return NULL;
     workspace->cache = ps_calloc(CACHE_ENTRIES, sizeof *workspace->cache);
     bool made = workspace->cache;
-    for (size_t i = 0; made && i < tokenizer->stage_count; i++) {
-        const pcre2_code *regex = tokenizer->stages[i].regex;
-        if (!regex) continue;
-        workspace->matches[i] = pcre2_match_data_create_from_pattern(regex, NULL);
+    for (size_t i = 0; made && i < tokenizer->regex_count; i++) {
+        workspace->matches[i] = pcre2_match_data_create_from_pattern(tokenizer->regexes[i], NULL);
         made = workspace->matches[i];
     }
+    for (size_t i = 0; i < 2; i++) ps_buffer_init(&workspace->normal[i], 2 * (size_t)MAX_TEXT_SIZE);
+    for (size_t i = 0; i < MAX_STAGES; i++)
+        ps_buffer_init(&workspace->pieces[i], 2 * (size_t)MAX_TEXT_SIZE);
     pcre2_general_context *memory = made ? ps_regex_memory() : NULL;
     if (memory) workspace->context = pcre2_match_context_create(memory);
     if (workspace->context)
@@ -27,7 +28,9 @@ static struct ps_workspace *new_workspace(const struct ps_tokenizer *tokenizer) 
 }
 
 void ps_workspace_free(struct ps_workspace *workspace) {
-    for (size_t i = 0; i < MAX_STAGES; i++) pcre2_match_data_free(workspace->matches[i]);
+    for (size_t i = 0; i < MAX_REGEXES; i++) pcre2_match_data_free(workspace->matches[i]);
+    for (size_t i = 0; i < 2; i++) ps_buffer_release(&workspace->normal[i]);
+    for (size_t i = 0; i < MAX_STAGES; i++) ps_buffer_release(&workspace->pieces[i]);
     pcre2_match_context_free(workspace->context);
     pcre2_jit_stack_free(workspace->jit_stack);
     ps_free(workspace->symbols);
@@ -53,4 +56,11 @@ void ps_workspace_give_back(const struct ps_tokenizer *tokenizer, struct ps_work
     workspace->next = owner->idle;
     owner->idle = workspace;
     pthread_mutex_unlock(&owner->lock);
+}
+
+/* More than any sane regex needs over a text of this size, and few enough that one with nested
+ * repetitions ends soon. */
+void ps_workspace_limit(struct ps_workspace *workspace, size_t size) {
+    size_t steps = 1000000 + 32 * size;
+    pcre2_set_match_limit(workspace->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
 }
