@@ -108,8 +108,8 @@ enum ps_status ps_dataset_manifest_source(const struct ps_dataset_manifest *mani
 
 /* ---- choose.c: what is drawn by seed and what is left out ---- */
 
-/* The indices of `wanted` rows in ascending order of their draw: Philox-like keys from (seed,
- * purpose, source, id), so that a choice does not depend on the order of a file's other rows. */
+/* The indices of `wanted` rows in ascending order of their draw, a hash of (seed, purpose, source,
+ * id), so that a choice does not depend on the order of a file's other rows. */
 enum ps_status ps_dataset_choose(const struct ps_dataset_row *rows, size_t count, size_t wanted,
                                  uint64_t seed, const char *purpose, uint32_t *chosen,
                                  struct ps_error *error);

@@ -146,7 +146,6 @@ static enum ps_status load_from(struct ps_dataset_catalog *catalog, struct ps_da
     return add_sources(catalog, node, &parent->set, error);
 }
 
-/* "arith/train": the manifest and split of a generated set. */
 enum ps_status ps_dataset_find_shipped(struct ps_dataset_catalog *catalog, const char *name,
                                        const struct ps_dataset_manifest **manifest,
                                        const struct ps_dataset_split **split,

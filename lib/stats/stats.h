@@ -14,8 +14,7 @@ struct ps_interval {
     double low, high;
 };
 
-/* Score interval for a binomial rate (Wilson 1927). trials == 0 gives [0, 1]. successes <= trials.
- */
+/* Score interval for a binomial rate (Wilson 1927), successes <= trials. trials == 0: [0, 1]. */
 struct ps_interval ps_stats_wilson(uint64_t successes, uint64_t trials, double confidence);
 
 /* Exact interval for a binomial rate (Clopper and Pearson 1934); covers at least `confidence`. */
@@ -33,9 +32,8 @@ struct ps_stats_mean ps_stats_mean(const double *values, const uint32_t *cluster
 
 /* Interval for the mean of a rate in [0, 1] whose standard error over problems is known: Wilson's
  * form at the number of trials that this standard error amounts to, p (1-p) / SE^2, at least
- * `problems`, at most `samples` (all of them), with Student's t for z. So it has a width at 0
- * and 1.
- */
+ * `problems`, at most `samples` (all of them), with Student's t for z: it has a width at 0 and 1,
+ * too. */
 struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t samples,
                                           double confidence);
 
@@ -51,8 +49,7 @@ enum ps_status ps_stats_pass_at_k(uint64_t samples, uint64_t correct, uint64_t k
 double ps_stats_majority(const int32_t *group, const uint8_t *correct, size_t count);
 
 /* Exact McNemar test, two-sided: only_a, only_b are the problems that just one of two models got
- * right; under the null each is a fair coin. p = min(1, 2 P(X <= min)), X ~ B(only_a+only_b, 1/2).
- */
+ * right; under the null each is a fair coin: p = min(1, 2 P(X <= min)), X ~ B(a + b, 1/2). */
 double ps_stats_mcnemar(uint64_t only_a, uint64_t only_b);
 
 /* Sign-flip permutation test of mean(difference) = 0, two-sided. Exact where at most 20 differences
