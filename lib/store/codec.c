@@ -1,8 +1,10 @@
 /* Columns of tokens and frames of text.
  *
- * A column begins with a byte that names its coding, so that later formats can add some:
- *   ids       1: each id as a varint (7 bits a byte, low ones first, the top bit says that more
- * follow) logprobs  1: each as a 16-bit code, little-endian (store.h says what a code means)
+ * A column begins with a byte that names its coding, so that later formats can add some.
+ * ids, 1: each id as a varint (7 bits a byte, low ones first, the top bit says that more follow);
+ * logprobs, 1: each as a 16-bit code, little-endian (store.h says what a code means);
+ * both, 2: a varint, the place of the trace's in what its frame has of them. There ids stand as
+ * above, log-probabilities as the high bytes of all codes and then the low ones, which compresses.
  *
  * A frame is one zstd frame with content size and checksum. Files come from strangers, so what a
  * frame claims is compared with the row and the limit before memory is taken for it. */
@@ -13,7 +15,7 @@
 #include <string.h>
 #include <zstd.h>
 
-enum { CODING_VARINT = 1, CODING_CODE16 = 1, VARINT_BYTES = 5 };
+enum { CODING_VARINT = 1, CODING_CODE16 = 1, CODING_FRAME = 2, VARINT_BYTES = 5 };
 enum { LOGPROB_LARGEST = 0xFFFE, LOGPROB_UNKNOWN = 0xFFFF };
 
 uint16_t ps_store_logprob_encode(float logprob) {
@@ -41,13 +43,11 @@ float ps_store_logprob_decode(uint16_t code) {
     return -magnitude;
 }
 
-enum ps_status ps_store_ids_encode(struct ps_buffer *out, const int32_t *ids, size_t count,
-                                   struct ps_error *error) {
-    PS_FAIL_IF(count > out->limit / VARINT_BYTES ||
-                   !ps_buffer_reserve(out, 1 + count * VARINT_BYTES),
+enum ps_status ps_store_varints_encode(struct ps_buffer *out, const int32_t *ids, size_t count,
+                                       struct ps_error *error) {
+    PS_FAIL_IF(count > out->limit / VARINT_BYTES || !ps_buffer_reserve(out, count * VARINT_BYTES),
                error, PS_MEMORY, "%zu token ids do not fit", count);
     unsigned char *at = (unsigned char *)out->data + out->size;
-    *at++ = CODING_VARINT;
     for (size_t i = 0; i < count; i++) {
         PS_FAIL_IF(ids[i] < 0, error, PS_ARGUMENT, "token %zu has the id %d", i, (int)ids[i]);
         uint32_t rest = (uint32_t)ids[i];
@@ -56,6 +56,20 @@ enum ps_status ps_store_ids_encode(struct ps_buffer *out, const int32_t *ids, si
     }
     out->size = (size_t)((char *)at - out->data);
     return PS_OK;
+}
+
+enum ps_status ps_store_ids_encode(struct ps_buffer *out, const int32_t *ids, size_t count,
+                                   struct ps_error *error) {
+    static const char coding = CODING_VARINT;
+    PS_FAIL_IF(!ps_buffer_append(out, &coding, 1), error, PS_MEMORY, "out of memory");
+    return ps_store_varints_encode(out, ids, count, error);
+}
+
+enum ps_status ps_store_place_encode(struct ps_buffer *out, int32_t offset,
+                                     struct ps_error *error) {
+    static const char coding = CODING_FRAME;
+    PS_FAIL_IF(!ps_buffer_append(out, &coding, 1), error, PS_MEMORY, "out of memory");
+    return ps_store_varints_encode(out, &offset, 1, error);
 }
 
 enum ps_status ps_store_logprobs_encode(struct ps_buffer *out, const float *logprobs, size_t count,
@@ -73,6 +87,26 @@ enum ps_status ps_store_logprobs_encode(struct ps_buffer *out, const float *logp
     return PS_OK;
 }
 
+enum ps_status ps_store_planes_encode(struct ps_buffer *out, const float *logprobs, size_t count,
+                                      struct ps_error *error) {
+    PS_FAIL_IF(count > out->limit / 2 || !ps_buffer_reserve(out, count * 2), error, PS_MEMORY,
+               "%zu log-probabilities do not fit", count);
+    unsigned char *high = (unsigned char *)out->data + out->size, *low = high + count;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t code = ps_store_logprob_encode(logprobs[i]);
+        high[i] = (unsigned char)(code >> 8);
+        low[i] = (unsigned char)code;
+    }
+    out->size += 2 * count;
+    return PS_OK;
+}
+
+void ps_store_planes_decode(const void *data, float *logprobs, size_t count) {
+    const unsigned char *high = data, *low = high + count;
+    for (size_t i = 0; i < count; i++)
+        logprobs[i] = ps_store_logprob_decode((uint16_t)(high[i] << 8 | low[i]));
+}
+
 int64_t ps_store_ids_count(const void *data, size_t size) {
     const unsigned char *bytes = data;
     if (size < 1 || bytes[0] != CODING_VARINT) return -1;
@@ -81,11 +115,9 @@ int64_t ps_store_ids_count(const void *data, size_t size) {
     return count;
 }
 
-enum ps_status ps_store_ids_decode(const void *data, size_t size, int32_t *ids, size_t count,
-                                   struct ps_error *error) {
-    const unsigned char *at = data, *end = at + size;
-    PS_FAIL_IF(size < 1 || *at++ != CODING_VARINT, error, PS_CORRUPT,
-               "token ids in an unknown coding");
+enum ps_status ps_store_varints_decode(const void *data, size_t *size, int32_t *ids, size_t count,
+                                       struct ps_error *error) {
+    const unsigned char *at = data, *end = at + *size;
     for (size_t i = 0; i < count; i++) {
         uint64_t id = 0;
         for (int shift = 0;; shift += 7) {
@@ -96,8 +128,28 @@ enum ps_status ps_store_ids_decode(const void *data, size_t size, int32_t *ids, 
         PS_FAIL_IF(id > INT32_MAX, error, PS_CORRUPT, "token id %zu is malformed", i);
         ids[i] = (int32_t)id;
     }
-    PS_FAIL_IF(at != end, error, PS_CORRUPT, "more token ids than the %zu announced", count);
+    *size = (size_t)(at - (const unsigned char *)data);
     return PS_OK;
+}
+
+enum ps_status ps_store_ids_decode(const void *data, size_t size, int32_t *ids, size_t count,
+                                   struct ps_error *error) {
+    const unsigned char *bytes = data;
+    PS_FAIL_IF(size < 1 || bytes[0] != CODING_VARINT, error, PS_CORRUPT,
+               "token ids in an unknown coding");
+    size_t used = size - 1;
+    PS_TRY(ps_store_varints_decode(bytes + 1, &used, ids, count, error));
+    PS_FAIL_IF(used != size - 1, error, PS_CORRUPT, "more token ids than the %zu announced", count);
+    return PS_OK;
+}
+
+int64_t ps_store_place_decode(const void *data, size_t size) {
+    const unsigned char *bytes = data;
+    int32_t offset;
+    if (size < 2 || bytes[0] != CODING_FRAME) return -1;
+    size_t used = size - 1;
+    bool whole = ps_store_varints_decode(bytes + 1, &used, &offset, 1, NULL) == PS_OK;
+    return whole && used == size - 1 ? offset : -1;
 }
 
 enum ps_status ps_store_logprobs_decode(const void *data, size_t size, float *logprobs,
@@ -114,14 +166,14 @@ enum ps_status ps_store_logprobs_decode(const void *data, size_t size, float *lo
 
 /* ---- frames ---- */
 
-enum ps_status ps_store_frame_encode(struct ps_store *store, struct ps_buffer *out,
+enum ps_status ps_store_frame_encode(struct ps_store *store, struct ps_buffer *out, int level,
                                      const void *data, size_t size, const void *prefix,
                                      size_t prefix_size, struct ps_error *error) {
     ZSTD_CCtx *context = store->compressor;
     size_t bound = ZSTD_compressBound(size);
     PS_FAIL_IF(!ps_buffer_reserve(out, bound), error, PS_MEMORY, "out of memory");
     ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
-    size_t code = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, PS_STORE_LEVEL);
+    size_t code = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
     if (!ZSTD_isError(code)) code = ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
     if (!ZSTD_isError(code) && prefix) code = ZSTD_CCtx_refPrefix(context, prefix, prefix_size);
     if (!ZSTD_isError(code))
@@ -142,6 +194,8 @@ enum ps_status ps_store_frame_decode(struct ps_store *store, struct ps_buffer *o
     PS_FAIL_IF(size < 6 || memcmp(bytes, magic, sizeof magic) != 0 || !(bytes[4] & CHECKSUM_FLAG),
                error, PS_CORRUPT, "not a zstd frame with a checksum");
     unsigned long long claimed = ZSTD_getFrameContentSize(data, size);
+    if (raw_bytes == PS_STORE_ANY_SIZE && claimed <= PS_STORE_BODY_LIMIT)
+        raw_bytes = (int64_t)claimed;
     PS_FAIL_IF(raw_bytes < 0 || raw_bytes > PS_STORE_BODY_LIMIT || claimed != (uint64_t)raw_bytes,
                error, PS_CORRUPT,
                "the frame claims another size than its row, or more than %d bytes",

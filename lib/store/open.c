@@ -207,6 +207,8 @@ static enum ps_status open_once(struct ps_store **result, const char *path, enum
     store->mode = mode;
     ps_buffer_init(&store->frame, PS_STORE_BODY_LIMIT + 1);
     ps_buffer_init(&store->base, PS_STORE_BODY_LIMIT + 1);
+    ps_buffer_init(&store->ids, PS_STORE_BODY_LIMIT + 1);
+    ps_buffer_init(&store->logprobs, PS_STORE_BODY_LIMIT + 1);
     ps_buffer_init(&store->scratch, 4u * PS_STORE_BODY_LIMIT);
     ps_buffer_init(&store->scratch2, 4u * PS_STORE_BODY_LIMIT);
     enum ps_status status = PS_OK;
@@ -257,6 +259,8 @@ void ps_store_close(struct ps_store *store) {
     ZSTD_freeDCtx(store->decompressor);
     ps_buffer_release(&store->frame);
     ps_buffer_release(&store->base);
+    ps_buffer_release(&store->ids);
+    ps_buffer_release(&store->logprobs);
     ps_buffer_release(&store->scratch);
     ps_buffer_release(&store->scratch2);
     ps_free(store->path);

@@ -162,6 +162,7 @@ static enum ps_status give_up(struct ps_store *store, enum ps_status status,
     if (!sqlite3_get_autocommit(store->database))
         sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     store->in_transaction = false;
+    ps_store_frame_forget(store);
     ps_error_set(&store->failed, status, "%s", error ? error->message : ps_status_text(status));
     return status;
 }
@@ -187,6 +188,7 @@ enum ps_status ps_store_put_end(struct ps_store *store, enum ps_status status,
             sqlite3_reset(store->statements[i].statement);
     if (status == PS_OK) status = ps_store_run(store, error, "RELEASE put", "");
     if (status == PS_OK) return PS_OK;
+    ps_store_frame_forget(store);
     if (!sqlite3_get_autocommit(store->database) &&
         ps_store_run(store, &ignored, "ROLLBACK TO put", "") == PS_OK &&
         ps_store_run(store, &ignored, "RELEASE put", "") == PS_OK)

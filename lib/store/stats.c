@@ -63,10 +63,14 @@ enum ps_status ps_store_stats(struct ps_store *store, const struct ps_store_filt
     PS_TRY(ps_store_get(store, &stats->attempts, error, "SELECT count(*) FROM attempt", ""));
     PS_TRY(
         ps_store_get(store, &stats->body_bytes, error, "SELECT sum(length(data)) FROM frame", ""));
-    PS_TRY(
-        ps_store_get(store, &stats->ids_bytes, error, "SELECT sum(length(ids)) FROM tokens", ""));
+    PS_TRY(ps_store_get(store, &stats->ids_bytes, error,
+                        "SELECT coalesce((SELECT sum(length(ids)) FROM tokens), 0) + "
+                        "coalesce((SELECT sum(length(ids)) FROM frame), 0)",
+                        ""));
     PS_TRY(ps_store_get(store, &stats->logprobs_bytes, error,
-                        "SELECT sum(length(logprobs)) FROM tokens", ""));
+                        "SELECT coalesce((SELECT sum(length(logprobs)) FROM tokens), 0) + "
+                        "coalesce((SELECT sum(length(logprobs)) FROM frame), 0)",
+                        ""));
     stats->file_bytes = file_size(store->path, "") + file_size(store->path, "-wal");
     return PS_OK;
 }

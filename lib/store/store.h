@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -202,6 +203,15 @@ enum ps_status ps_store_put_attempt(struct ps_store *store, const struct ps_stor
                                     int64_t provenance, const char *reason, const char *detail,
                                     struct ps_error *error);
 
+/* ---- care ---- */
+
+/* Rewrites frames of single traces into frames of many, at a high level, and gives free pages back
+ * to the file system. Flushes first. *packed: traces rewritten; progress may be NULL. A kill at any
+ * moment leaves a whole store; PS_STOPPED after a wish to stop. PS_CORRUPT: a trace cannot be read;
+ * the batches before it are packed. */
+enum ps_status ps_store_pack(struct ps_store *store, int64_t *packed, struct ps_progress *progress,
+                             struct ps_error *error);
+
 /* ---- verdicts and selections ---- */
 
 struct ps_store_verdict {
@@ -284,10 +294,10 @@ enum { PS_STORE_VERDICTS = 8, PS_STORE_FINISHES = 2 };
 struct ps_store_stats {
     int64_t traces, prompts, tokens; /* prompts that have a trace; output tokens */
     int64_t items, partials, attempts;
-    int64_t text_bytes; /* reasoning and content, uncompressed */
-    int64_t body_bytes; /* frame data */
-    int64_t ids_bytes, logprobs_bytes;
-    int64_t file_bytes; /* the file and its WAL */
+    int64_t text_bytes;                /* reasoning and content, uncompressed */
+    int64_t body_bytes;                /* frame data */
+    int64_t ids_bytes, logprobs_bytes; /* in rows and in frames */
+    int64_t file_bytes;                /* the file and its WAL */
     struct ps_store_count verdicts[PS_STORE_VERDICTS],
         finishes[PS_STORE_FINISHES]; /* a verdict of "none" counts the ungraded */
 };

@@ -10,10 +10,11 @@
 enum {
     PS_STORE_APPLICATION_ID = 0x706F7473, /* "pots" */
     PS_STORE_FORMAT = 1,                  /* user_version */
-    PS_STORE_STATEMENTS = 64,
+    PS_STORE_STATEMENTS = 96,
     PS_STORE_LEVEL = 5,      /* zstd level of bodies as they come in */
     PS_STORE_COMMIT_MS = 50, /* the oldest put waits no longer for its commit */
     PS_STORE_CHECKSUM = 16,  /* bytes of the digest kept beside a trace */
+    PS_STORE_ANY_SIZE = -1,  /* of a frame: as it says itself, within the limit */
 };
 
 struct ps_store {
@@ -31,8 +32,12 @@ struct ps_store {
     struct ps_error failed; /* status is not PS_OK after a transaction was lost */
     struct ZSTD_CCtx_s *compressor;
     struct ZSTD_DCtx_s *decompressor;
-    struct ps_buffer frame, base; /* raw bytes of the frame last read, and of its base */
-    struct ps_buffer scratch;     /* encoded columns on their way in */
+    /* Raw bytes of the frame last read, of the base last used, of the token ids and
+     * log-probabilities of a frame, and the rows that they are of (0: none). They are good as long
+     * as no other process has written. */
+    struct ps_buffer frame, base, ids, logprobs;
+    int64_t frame_id, base_id, ids_id, logprobs_id, cache_version;
+    struct ps_buffer scratch; /* encoded columns on their way in */
     struct ps_buffer scratch2;
 };
 
@@ -90,6 +95,20 @@ enum ps_status ps_store_ids_encode(struct ps_buffer *out, const int32_t *ids, si
                                    struct ps_error *error);
 enum ps_status ps_store_logprobs_encode(struct ps_buffer *out, const float *logprobs, size_t count,
                                         struct ps_error *error);
+/* As they stand in a frame, without the byte; and the column that says where in its frame a trace
+ * has them. */
+enum ps_status ps_store_varints_encode(struct ps_buffer *out, const int32_t *ids, size_t count,
+                                       struct ps_error *error);
+enum ps_status ps_store_place_encode(struct ps_buffer *out, int32_t offset, struct ps_error *error);
+/* Fill exactly count values, or PS_CORRUPT. *size becomes the bytes that the values took. */
+enum ps_status ps_store_varints_decode(const void *data, size_t *size, int32_t *ids, size_t count,
+                                       struct ps_error *error);
+/* Log-probabilities take 2 * count bytes there. */
+enum ps_status ps_store_planes_encode(struct ps_buffer *out, const float *logprobs, size_t count,
+                                      struct ps_error *error);
+void ps_store_planes_decode(const void *data, float *logprobs, size_t count);
+/* What ps_store_place_encode wrote, or -1. */
+int64_t ps_store_place_decode(const void *data, size_t size);
 /* Fill exactly count values, or PS_CORRUPT. */
 enum ps_status ps_store_ids_decode(const void *data, size_t size, int32_t *ids, size_t count,
                                    struct ps_error *error);
@@ -99,7 +118,7 @@ enum ps_status ps_store_logprobs_decode(const void *data, size_t size, float *lo
 int64_t ps_store_ids_count(const void *data, size_t size);
 
 /* A zstd frame of data, with prefix (may be NULL) as its base. Appends to out. */
-enum ps_status ps_store_frame_encode(struct ps_store *store, struct ps_buffer *out,
+enum ps_status ps_store_frame_encode(struct ps_store *store, struct ps_buffer *out, int level,
                                      const void *data, size_t size, const void *prefix,
                                      size_t prefix_size, struct ps_error *error);
 /* The other way: fills out with exactly raw_bytes, or PS_CORRUPT. raw_bytes is checked against the
@@ -109,7 +128,19 @@ enum ps_status ps_store_frame_decode(struct ps_store *store, struct ps_buffer *o
                                      const void *prefix, size_t prefix_size,
                                      struct ps_error *error);
 
-/* ---- trace.c ---- */
+/* ---- frame.c ---- */
 
-/* Reads frame `id` and its base into store->frame. */
+/* Reads the text of frame `id` into store->frame, its token ids into store->ids, its
+ * log-probabilities into store->logprobs. */
 enum ps_status ps_store_frame_read(struct ps_store *store, int64_t id, struct ps_error *error);
+enum ps_status ps_store_frame_ids(struct ps_store *store, int64_t id, struct ps_error *error);
+enum ps_status ps_store_frame_logprobs(struct ps_store *store, int64_t id, struct ps_error *error);
+/* To be called when frames were removed or a transaction was undone. */
+void ps_store_frame_forget(struct ps_store *store);
+
+/* The frame that the next one of this prompt is compressed with: 0 for the first. */
+enum ps_status ps_store_frame_base(struct ps_store *store, int64_t prompt, int64_t *base,
+                                   struct ps_error *error);
+/* Writes the body of a trace. */
+enum ps_status ps_store_frame_put(struct ps_store *store, const struct ps_store_trace *trace,
+                                  int64_t base, int64_t *frame, struct ps_error *error);

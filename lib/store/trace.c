@@ -1,8 +1,4 @@
-/* Traces in and out.
- *
- * The first body of a prompt is a frame of its own, and the base of all later frames of that
- * prompt: samples of one prompt restate the problem and go much the same way. A base has no base,
- * so that reading a trace takes two frames at most. */
+/* Traces in and out. */
 
 #include "store_internal.h"
 
@@ -11,91 +7,6 @@
 
 const char *ps_store_finish_name(enum ps_store_finish finish) {
     return finish == PS_STORE_STOP ? "stop" : "length";
-}
-
-/* ---- frames ---- */
-
-static enum ps_status damaged(struct ps_store *store, int64_t frame, struct ps_error *error) {
-    ps_error_prefix(error, "%s: frame %lld is damaged", store->path, (long long)frame);
-    return PS_CORRUPT;
-}
-
-/* Reads one row of frame; the base's text is given when this one was made with it. */
-static enum ps_status read_one(struct ps_store *store, sqlite3_stmt *statement, int64_t id,
-                               struct ps_buffer *out, const struct ps_buffer *base,
-                               struct ps_error *error) {
-    const void *data = sqlite3_column_blob(statement, 2);
-    size_t size = (size_t)sqlite3_column_bytes(statement, 2);
-    int64_t raw_bytes = sqlite3_column_int64(statement, 1);
-    if (!data && size > 0) return ps_error_set(error, PS_MEMORY, "out of memory");
-    enum ps_status status =
-        ps_store_frame_decode(store, out, data ? data : "", size, raw_bytes,
-                              base ? base->data : NULL, base ? base->size : 0, error);
-    return status == PS_CORRUPT ? damaged(store, id, error) : status;
-}
-
-/* Reads a frame that must have no base into store->base. */
-static enum ps_status read_base(struct ps_store *store, int64_t id, struct ps_error *error) {
-    sqlite3_stmt *statement;
-    bool row;
-    PS_TRY(ps_store_prepare(store, &statement, error,
-                            "SELECT base, raw_bytes, data FROM frame WHERE id = ?1", "i", id));
-    PS_TRY(ps_store_step(store, statement, &row, error));
-    enum ps_status status = PS_OK;
-    if (!row || sqlite3_column_type(statement, 0) != SQLITE_NULL) {
-        ps_error_set(error, PS_CORRUPT, row ? "a base that has a base" : "it is missing");
-        status = damaged(store, id, error);
-    } else {
-        status = read_one(store, statement, id, &store->base, NULL, error);
-    }
-    sqlite3_reset(statement);
-    return status;
-}
-
-enum ps_status ps_store_frame_read(struct ps_store *store, int64_t id, struct ps_error *error) {
-    static const char sql[] = "SELECT base, raw_bytes, data FROM frame AS f WHERE id = ?1";
-    struct ps_error own;
-    sqlite3_stmt *statement;
-    bool row;
-    if (!error) error = &own;
-    PS_TRY(ps_store_prepare(store, &statement, error, sql, "i", id));
-    PS_TRY(ps_store_step(store, statement, &row, error));
-    enum ps_status status = PS_OK;
-    if (!row) {
-        ps_error_set(error, PS_CORRUPT, "it is missing");
-        return damaged(store, id, error);
-    }
-    int64_t base = sqlite3_column_int64(statement, 0);
-    if (base) PS_TRY_DONE(read_base(store, base, error));
-    status = read_one(store, statement, id, &store->frame, base ? &store->base : NULL, error);
-done:
-    sqlite3_reset(statement);
-    return status;
-}
-
-/* The frame that later ones of this prompt are compressed with: 0 for the first. */
-static enum ps_status find_base(struct ps_store *store, int64_t prompt, int64_t *base,
-                                struct ps_error *error) {
-    return ps_store_get(store, base, error,
-                        "SELECT coalesce(f.base, f.id) FROM trace t JOIN frame f ON f.id = t.frame "
-                        "WHERE t.prompt = ?1 LIMIT 1",
-                        "i", prompt);
-}
-
-static enum ps_status put_frame(struct ps_store *store, const struct ps_store_trace *trace,
-                                int64_t base, int64_t *frame, struct ps_error *error) {
-    struct ps_buffer *raw = &store->frame, *data = &store->scratch;
-    if (base) PS_TRY(read_base(store, base, error));
-    raw->size = data->size = 0;
-    if (!ps_buffer_append(raw, trace->reasoning, trace->reasoning_size) ||
-        !ps_buffer_append(raw, trace->content, trace->content_size))
-        return ps_error_set(error, PS_MEMORY, "out of memory");
-    PS_TRY(ps_store_frame_encode(store, data, raw->data, raw->size, base ? store->base.data : NULL,
-                                 base ? store->base.size : 0, error));
-    return ps_store_get(store, frame, error,
-                        "INSERT INTO frame (base, raw_bytes, data) VALUES (?1, ?2, ?3) "
-                        "RETURNING id",
-                        "zib", base, (int64_t)raw->size, data->data, data->size);
 }
 
 /* ---- the digest ---- */
@@ -205,7 +116,7 @@ static enum ps_status insert_trace(struct ps_store *store, const struct ps_store
     struct ps_hash digest;
     int64_t frame;
     PS_TRY(compute_digest(store, trace, &digest, error));
-    PS_TRY(put_frame(store, trace, base, &frame, error));
+    PS_TRY(ps_store_frame_put(store, trace, base, &frame, error));
     PS_TRY(ps_store_get(
         store, id, error,
         "INSERT INTO trace (prompt, source, sampler, sample, provenance, finish_reason, "
@@ -268,7 +179,7 @@ enum ps_status ps_store_put_trace(struct ps_store *store, const struct ps_store_
     if (*outcome == PS_STORE_ALREADY) goto done;
     /* The base is looked for while the old trace still stands: its frame, which may serve others,
      * stays until the store is packed, and is the best of prefixes for its own continuation. */
-    PS_TRY_DONE(find_base(store, trace->key.prompt, &base, error));
+    PS_TRY_DONE(ps_store_frame_base(store, trace->key.prompt, &base, error));
     if (*outcome == PS_STORE_LONGER)
         PS_TRY_DONE(ps_store_run(store, error, "DELETE FROM trace WHERE id = ?1", "i", old));
     status = insert_trace(store, trace, base, id, error);
@@ -278,50 +189,75 @@ done:
 
 /* ---- out ---- */
 
-static enum ps_status read_tokens(struct ps_store *store, struct ps_arena *arena,
+/* Token ids and log-probabilities are in the trace's row, or, since the store was packed, in its
+ * frame. What the row announces is checked against the bytes there are before memory is taken. */
+static enum ps_status read_ids(struct ps_store *store, const void *data, size_t size, int64_t frame,
+                               struct ps_arena *arena, struct ps_store_trace *trace,
+                               struct ps_error *error) {
+    size_t count = (size_t)trace->output_tokens, left = size;
+    int64_t place = ps_store_place_decode(data, size);
+    if (place >= 0) {
+        PS_TRY(ps_store_frame_ids(store, frame, error));
+        left = (uint64_t)place > store->ids.size ? 0 : store->ids.size - (size_t)place;
+    }
+    PS_FAIL_IF(!data || count > left, error, PS_CORRUPT, "too few token ids");
+    int32_t *ids = ps_arena_array(arena, count, sizeof *ids);
+    PS_FAIL_IF_NULL(ids, error);
+    trace->ids = ids;
+    if (place < 0) return ps_store_ids_decode(data, size, ids, count, error);
+    return ps_store_varints_decode(store->ids.data + place, &left, ids, count, error);
+}
+
+static enum ps_status read_logprobs(struct ps_store *store, const void *data, size_t size,
+                                    int64_t frame, struct ps_arena *arena,
+                                    struct ps_store_trace *trace, struct ps_error *error) {
+    size_t count = (size_t)trace->output_tokens, left = size;
+    int64_t place = ps_store_place_decode(data, size);
+    if (place >= 0) {
+        PS_TRY(ps_store_frame_logprobs(store, frame, error));
+        left = (uint64_t)place > store->logprobs.size ? 0 : store->logprobs.size - (size_t)place;
+    }
+    PS_FAIL_IF(!data || count > left / 2, error, PS_CORRUPT, "too few log-probabilities");
+    float *logprobs = ps_arena_array(arena, count, sizeof *logprobs);
+    PS_FAIL_IF_NULL(logprobs, error);
+    trace->logprobs = logprobs;
+    if (place < 0) return ps_store_logprobs_decode(data, size, logprobs, count, error);
+    ps_store_planes_decode(store->logprobs.data + place, logprobs, count);
+    return PS_OK;
+}
+
+static enum ps_status read_tokens(struct ps_store *store, int64_t frame, struct ps_arena *arena,
                                   struct ps_store_trace *trace, struct ps_error *error) {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *s;
     bool row;
-    PS_TRY(ps_store_prepare(store, &statement, error,
-                            "SELECT ids, logprobs FROM tokens WHERE trace = ?1", "i", trace->id));
-    PS_TRY(ps_store_step(store, statement, &row, error));
+    PS_TRY(ps_store_prepare(store, &s, error, "SELECT ids, logprobs FROM tokens WHERE trace = ?1",
+                            "i", trace->id));
+    PS_TRY(ps_store_step(store, s, &row, error));
     enum ps_status status = PS_OK;
-    size_t count = (size_t)trace->output_tokens;
-    if (row && sqlite3_column_type(statement, 0) != SQLITE_NULL) {
-        const void *data = sqlite3_column_blob(statement, 0);
-        size_t size = (size_t)sqlite3_column_bytes(statement, 0);
-        /* An id takes a byte at least: what the row announces is checked before memory is taken. */
-        PS_FAIL_DONE_IF(!data || count > size, error, PS_CORRUPT, "too few token ids");
-        int32_t *ids = ps_arena_array(arena, count, sizeof *ids);
-        PS_FAIL_DONE_IF_NULL(ids, error);
-        PS_TRY_DONE(ps_store_ids_decode(data, size, ids, count, error));
-        trace->ids = ids;
-    }
-    if (row && sqlite3_column_type(statement, 1) != SQLITE_NULL) {
-        const void *data = sqlite3_column_blob(statement, 1);
-        size_t size = (size_t)sqlite3_column_bytes(statement, 1);
-        PS_FAIL_DONE_IF(!data || count > size, error, PS_CORRUPT, "too few log-probabilities");
-        float *logprobs = ps_arena_array(arena, count, sizeof *logprobs);
-        PS_FAIL_DONE_IF_NULL(logprobs, error);
-        PS_TRY_DONE(ps_store_logprobs_decode(data, size, logprobs, count, error));
-        trace->logprobs = logprobs;
-    }
+    if (row && sqlite3_column_type(s, 0) != SQLITE_NULL)
+        PS_TRY_DONE(read_ids(store, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0),
+                             frame, arena, trace, error));
+    if (row && sqlite3_column_type(s, 1) != SQLITE_NULL)
+        PS_TRY_DONE(read_logprobs(store, sqlite3_column_blob(s, 1),
+                                  (size_t)sqlite3_column_bytes(s, 1), frame, arena, trace, error));
 done:
-    sqlite3_reset(statement);
+    sqlite3_reset(s);
     return status;
 }
 
-static enum ps_status read_row(struct ps_store *store, int64_t id, struct ps_store_trace *trace,
-                               int64_t *frame, int64_t *offset,
+/* Leaves *statement at its row: while it stands there, all that is read is of one commit, also
+ * when another process packs the store meanwhile. */
+static enum ps_status read_row(struct ps_store *store, int64_t id, sqlite3_stmt **statement,
+                               struct ps_store_trace *trace, int64_t *frame, int64_t *offset,
                                unsigned char checksum[PS_STORE_CHECKSUM], struct ps_error *error) {
-    sqlite3_stmt *s;
     bool row;
     PS_TRY(ps_store_prepare(
-        store, &s, error,
+        store, statement, error,
         "SELECT prompt, source, sampler, sample, provenance, finish_reason = 'length', "
         "prompt_tokens, output_tokens, max_tokens, time, duration, frame, offset, reasoning_bytes, "
         "content_bytes, checksum FROM trace WHERE id = ?1",
         "i", id));
+    sqlite3_stmt *s = *statement;
     PS_TRY(ps_store_step(store, s, &row, error));
     PS_FAIL_IF(!row, error, PS_NOT_FOUND, "%s: no trace %lld", store->path, (long long)id);
     *trace = (struct ps_store_trace){
@@ -343,16 +279,16 @@ static enum ps_status read_row(struct ps_store *store, int64_t id, struct ps_sto
     const void *blob = sqlite3_column_blob(s, 15);
     bool whole = blob && sqlite3_column_bytes(s, 15) == PS_STORE_CHECKSUM;
     if (whole) memcpy(checksum, blob, PS_STORE_CHECKSUM);
-    sqlite3_reset(s);
     PS_FAIL_IF(!whole || trace->output_tokens < 0, error, PS_CORRUPT, "its row is malformed");
     return PS_OK;
 }
 
-static enum ps_status read_trace(struct ps_store *store, int64_t id, struct ps_arena *arena,
-                                 struct ps_store_trace *trace, struct ps_error *error) {
+static enum ps_status read_trace(struct ps_store *store, int64_t id, sqlite3_stmt **statement,
+                                 struct ps_arena *arena, struct ps_store_trace *trace,
+                                 struct ps_error *error) {
     int64_t frame = 0, offset = 0;
     unsigned char checksum[PS_STORE_CHECKSUM];
-    PS_TRY(read_row(store, id, trace, &frame, &offset, checksum, error));
+    PS_TRY(read_row(store, id, statement, trace, &frame, &offset, checksum, error));
     PS_TRY(ps_store_frame_read(store, frame, error));
     size_t left = store->frame.size;
     PS_FAIL_IF(offset < 0 || (uint64_t)offset > left, error, PS_CORRUPT, "its frame is too short");
@@ -364,7 +300,7 @@ static enum ps_status read_trace(struct ps_store *store, int64_t id, struct ps_a
     trace->content = ps_arena_strndup(arena, body + trace->reasoning_size, trace->content_size);
     PS_FAIL_IF(!trace->reasoning || !trace->content, error, PS_MEMORY,
                "no memory for a trace of %zu bytes", trace->reasoning_size + trace->content_size);
-    PS_TRY(read_tokens(store, arena, trace, error));
+    PS_TRY(read_tokens(store, frame, arena, trace, error));
     PS_TRY(compute_digest(store, trace, &trace->digest, error));
     PS_FAIL_IF(memcmp(trace->digest.bytes, checksum, PS_STORE_CHECKSUM) != 0, error, PS_CORRUPT,
                "its checksum does not fit");
@@ -375,7 +311,9 @@ enum ps_status ps_store_read_trace(struct ps_store *store, int64_t id, struct ps
                                    struct ps_store_trace *trace, struct ps_error *error) {
     struct ps_error own;
     if (!error) error = &own;
-    enum ps_status status = read_trace(store, id, arena, trace, error);
+    sqlite3_stmt *statement = NULL;
+    enum ps_status status = read_trace(store, id, &statement, arena, trace, error);
+    sqlite3_reset(statement);
     if (status == PS_CORRUPT)
         ps_error_prefix(error, "%s: trace %lld cannot be read", store->path, (long long)id);
     return status;

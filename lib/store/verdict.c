@@ -41,14 +41,12 @@ enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64
 static enum ps_status put_selection(struct ps_store *store, const char *name, const char *settings,
                                     const int64_t *traces, size_t count, struct ps_error *error) {
     int64_t id;
-    PS_TRY(ps_store_run(store, error,
-                        "DELETE FROM selected WHERE selection = (SELECT id FROM selection "
-                        "WHERE name = ?1)",
-                        "t", name));
+    PS_TRY(ps_store_get(store, &id, error, "SELECT id FROM selection WHERE name = ?1", "t", name));
+    PS_TRY(ps_store_run(store, error, "DELETE FROM selected WHERE selection = ?1", "i", id));
     PS_TRY(ps_store_get(store, &id, error,
-                        "INSERT INTO selection (name, settings, time) VALUES (?1, ?2, ?3) "
-                        "ON CONFLICT (name) DO UPDATE SET settings = ?2, time = ?3 RETURNING id",
-                        "tti", name, settings, ps_store_now()));
+                        "INSERT INTO selection (id, name, settings, time) VALUES (?1, ?2, ?3, ?4) "
+                        "ON CONFLICT (id) DO UPDATE SET settings = ?3, time = ?4 RETURNING id",
+                        "ztti", id, name, settings, ps_store_now()));
     for (size_t i = 0; i < count; i++)
         PS_TRY(ps_store_run(store, error,
                             "INSERT INTO selected (trace, selection) VALUES (?1, ?2) "
