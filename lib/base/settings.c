@@ -67,7 +67,13 @@ enum ps_status ps_settings_unknown(const struct ps_settings *parts, size_t count
     if (!dashes && nearest)
         return ps_error_set(error, PS_ARGUMENT, "unknown key '%s'; did you mean '%s'?", key,
                             nearest);
-    if (!dashes) return ps_error_set(error, PS_ARGUMENT, "unknown key '%s'", key);
+    if (!dashes) {
+        char list[300] = "";
+        for (size_t i = 0, at = 0; i < candidate_count && candidate_count <= 12; i++)
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%.20s",
+                                   i ? ", " : "; there are ", candidates[i]);
+        return ps_error_set(error, PS_ARGUMENT, "unknown key '%s'%s", key, list);
+    }
     if (!nearest) return ps_error_set(error, PS_ARGUMENT, "unknown option --%s", key);
     char flag[64];
     snprintf(flag, sizeof flag, "%s", nearest);

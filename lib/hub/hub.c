@@ -68,12 +68,12 @@ enum ps_status ps_hub_find(const char *name, struct ps_arena *arena, const char 
     if (ps_file_exists(name) || ps_directory_exists(name)) return PS_OK;
     const char *cache = cache_folder(arena), *entry = folder_name(name, arena), *commit;
     PS_FAIL_IF_NULL(cache, error);
-    PS_FAIL_IF(!entry, error, PS_NOT_FOUND, "%s: no such folder", name);
+    PS_FAIL_IF(!entry, error, PS_NOT_FOUND, "%s: no such file or folder", name);
     const char *folder = ps_path_join(arena, cache, entry);
     PS_FAIL_IF_NULL(folder, error);
     PS_FAIL_IF(!ps_directory_exists(folder), error, PS_NOT_FOUND,
-               "%s: there is neither such a folder here nor %s in the Hugging Face cache %s", name,
-               entry, cache);
+               "%s: no such file or folder, and the Hugging Face cache %s has no %s", name, cache,
+               entry);
     PS_TRY(read_commit(folder, arena, &commit, error));
     *path = ps_arena_format(arena, "%s/snapshots/%s", folder, commit);
     PS_FAIL_IF_NULL(*path, error);

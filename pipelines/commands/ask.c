@@ -1,5 +1,6 @@
 /* potstill ask: one question to a local model; the reply is shown as it comes. */
 #include "pipelines/commands/commands_internal.h"
+#include "pipelines/commands/prompt_flags.h"
 
 #include "base/progress.h"
 #include "base/random.h"
@@ -12,23 +13,13 @@
 #include <sys/random.h>
 
 struct ask_flags {
-    const char *prompt, *system, *prefill, *template;
-    int thinking, precision;
+    int precision;
     double temperature, top_p, min_p;
     int64_t top_k, max_tokens, seed, threads;
     const char *backend;
 };
 #define AT(member) offsetof(struct ask_flags, member)
-static const char *const off_on[] = {"false", "true", NULL};
 static const struct ps_setting items[] = {
-    {"prompt", PS_SETTING_STRING, AT(prompt), "{question}", .argument = "TEXT",
-     .help = "the user's message; {question} stands for the question"},
-    {"system", PS_SETTING_STRING, AT(system), .argument = "TEXT", .help = "the system message"},
-    {"prefill", PS_SETTING_STRING, AT(prefill), .argument = "TEXT", .help = "how the reply begins"},
-    {"template", PS_SETTING_STRING, AT(template), .argument = "NAME",
-     .help = "chatml, or none for base models"},
-    {"thinking", PS_SETTING_ENUM, AT(thinking), .names = off_on,
-     .help = "what the template is told about thinking"},
     {"temperature", PS_SETTING_NUMBER, AT(temperature), "0.6", .minimum = 0, .maximum = 100,
      .help = "0 always takes the likeliest token"},
     {"top_p", PS_SETTING_NUMBER, AT(top_p), "1", .minimum = 0, .maximum = 1,
@@ -85,16 +76,11 @@ static enum ps_status take(void *context, const struct ps_generate_reply *reply,
     return PS_OK;
 }
 
-static enum ps_status render(const struct ask_flags *flags, const char *question,
+static enum ps_status render(const struct ps_prompt_flags *flags, const char *question,
                              const struct ps_tokenizer *tokenizer, struct ps_token_ids *ids,
                              bool *thinking_opened, struct ps_error *error) {
-    struct ps_prompt prompt = {.user = flags->prompt,
-                               .system = flags->system,
-                               .prefill = flags->prefill,
-                               .template = flags->template,
-                               .thinking = flags->thinking < 0   ? PS_THINKING_UNSET
-                                           : flags->thinking > 0 ? PS_THINKING_ON
-                                                                 : PS_THINKING_OFF};
+    struct ps_prompt prompt = ps_prompt_of_flags(flags);
+    if (!prompt.user) prompt.user = "{question}";
     struct ps_field field = {"question", question};
     struct ps_row row = {&field, 1};
     struct ps_rendered_prompt rendered;
@@ -179,8 +165,8 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     PS_TRY(ps_local_open(&local, folder, (enum ps_local_precision)flags->precision, error));
     ps_buffer_init(&answer.text, SIZE_MAX / 2);
     answer.tokenizer = local.tokenizer;
-    enum ps_status status = render(flags, call->arguments.items[1], local.tokenizer, &ids,
-                                   &answer.thinking_opened, error);
+    enum ps_status status = render(call->settings[1].values, call->arguments.items[1],
+                                   local.tokenizer, &ids, &answer.thinking_opened, error);
     double started = ps_seconds();
     if (status == PS_OK) status = generate(flags, &local, &ids, seed, &answer, error);
     if (answer.shown > 0) puts("");
@@ -198,7 +184,7 @@ const struct ps_command ps_command_ask = {
     .synopsis = "MODEL \"question\"",
     .help = "ask a local model one question",
     .details = "MODEL is a Hugging Face folder, or the id of a model in the Hugging Face cache.",
-    .tables = {&table},
+    .tables = {&table, &ps_prompt_flags_table},
     .minimum_arguments = 2,
     .maximum_arguments = 2,
     .run = run,

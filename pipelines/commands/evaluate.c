@@ -1,6 +1,7 @@
 /* potstill evaluate: the evaluate stage without a pipeline. */
 #include "hub/hub.h"
 #include "pipelines/commands/commands_internal.h"
+#include "pipelines/commands/prompt_flags.h"
 #include "pipelines/stages/evaluation.h"
 
 #include <stdio.h>
@@ -9,13 +10,11 @@
 struct evaluate_flags {
     struct ps_string_map model;
     struct ps_number_map dataset;
-    const char *out, *prompt, *system, *prefill, *template;
+    const char *out;
     int64_t seed, limit;
-    int thinking;
     struct ps_sampling_settings sampling;
 };
 #define AT(member) offsetof(struct evaluate_flags, member)
-static const char *const off_on[] = {"false", "true", NULL};
 static const struct ps_setting items[] = {
     {"model", PS_SETTING_STRING_MAP, AT(model), .required = true, .argument = "NAME=MODEL",
      .help =
@@ -30,14 +29,6 @@ static const struct ps_setting items[] = {
      .help = "of the random numbers"},
     {"limit", PS_SETTING_INTEGER, AT(limit), "0", .minimum = 0, .maximum = 1e9, .unit = "rows",
      .help = "only the first rows of each set; 0: all"},
-    {"prompt", PS_SETTING_STRING, AT(prompt), .argument = "TEXT",
-     .help = "the user's message, with {question}; by default as the data set says"},
-    {"system", PS_SETTING_STRING, AT(system), .argument = "TEXT", .help = "the system message"},
-    {"prefill", PS_SETTING_STRING, AT(prefill), .argument = "TEXT", .help = "how replies begin"},
-    {"template", PS_SETTING_STRING, AT(template), .argument = "NAME",
-     .help = "chatml, or none for base models"},
-    {"thinking", PS_SETTING_ENUM, AT(thinking), .names = off_on,
-     .help = "what the template is told about thinking"},
     PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "0.95", "32768"),
 };
 #undef AT
@@ -80,17 +71,12 @@ static enum ps_status evaluate(struct ps_call *call, struct ps_stage_context *co
                                struct ps_error *error) {
     const struct evaluate_flags *flags = call->settings[0].values;
     struct ps_evaluation_outcome outcome;
-    struct ps_prompter prompter;
+    struct ps_prompter prompter = {context, ps_prompt_of_flags(call->settings[1].values)};
     struct ps_sampling_set *sets;
     size_t count = flags->model.count;
     struct ps_evaluation_model *models = ps_arena_array(call->arena, count + 1, sizeof *models);
     PS_FAIL_IF_NULL(models, error);
     PS_TRY(ps_evaluation_sets(&flags->dataset, &flags->sampling, call->arena, &sets, error));
-    PS_TRY(ps_prompter_open(&prompter, context, NULL, flags->thinking, error));
-    prompter.prompt.user = flags->prompt;
-    prompter.prompt.system = flags->system;
-    prompter.prompt.prefill = flags->prefill;
-    prompter.prompt.template = flags->template;
     for (size_t i = 0; i < count; i++) {
         const char *name = flags->model.items[i].key;
         PS_FAIL_IF(strcmp(name, "default") == 0, error, PS_ARGUMENT,
@@ -134,6 +120,6 @@ const struct ps_command ps_command_evaluate = {
     .details = "Replies are kept in EVALS, a trace store; what is there is not sampled again. "
                "pass@1 is the\nmean over problems of the mean over their samples; only replies "
                "graded correct count.",
-    .tables = {&table},
+    .tables = {&table, &ps_prompt_flags_table},
     .run = run,
 };

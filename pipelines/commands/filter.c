@@ -20,7 +20,7 @@ struct batch {
     void *context;
     struct ps_json_lines lines;
     struct job *jobs;
-    size_t count;
+    size_t count, most;
 };
 
 static enum ps_status answer_line(const struct batch *batch, struct job *job,
@@ -74,7 +74,7 @@ static enum ps_status read_lines(struct batch *batch, struct ps_error *error) {
         if (job->status == PS_OK && !job->text) break;
         job->number = lines->line;
         batch->count++;
-    } while (batch->count < MOST_LINES && ps_json_lines_ready(lines));
+    } while (batch->count < batch->most && ps_json_lines_ready(lines));
     return PS_OK;
 }
 
@@ -91,12 +91,13 @@ static enum ps_status write_answers(const struct batch *batch, bool *gone, struc
     return PS_OK;
 }
 
-enum ps_status ps_filter_lines(ps_filter_function *answer, void *context, struct ps_error *error) {
-    struct batch batch = {.answer = answer, .context = context};
+enum ps_status ps_filter_lines(ps_filter_function *answer, void *context, bool parallel,
+                               struct ps_error *error) {
+    struct batch batch = {.answer = answer, .context = context, .most = parallel ? MOST_LINES : 1};
     bool gone = false;
-    batch.jobs = ps_calloc(MOST_LINES, sizeof *batch.jobs);
+    batch.jobs = ps_calloc(batch.most, sizeof *batch.jobs);
     PS_FAIL_IF_NULL(batch.jobs, error);
-    for (size_t i = 0; i < MOST_LINES; i++) ps_buffer_init(&batch.jobs[i].out, LINE_LIMIT);
+    for (size_t i = 0; i < batch.most; i++) ps_buffer_init(&batch.jobs[i].out, LINE_LIMIT);
     ps_json_lines_open(&batch.lines, "stdin", 0, LINE_LIMIT);
     enum ps_status status = PS_OK;
     while (!gone) {
@@ -108,7 +109,7 @@ enum ps_status ps_filter_lines(ps_filter_function *answer, void *context, struct
         PS_TRY_DONE(write_answers(&batch, &gone, error));
     }
 done:
-    for (size_t i = 0; i < MOST_LINES; i++) ps_buffer_release(&batch.jobs[i].out);
+    for (size_t i = 0; i < batch.most; i++) ps_buffer_release(&batch.jobs[i].out);
     ps_free(batch.jobs);
     ps_json_lines_close(&batch.lines);
     return status;

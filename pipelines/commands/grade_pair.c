@@ -1,5 +1,6 @@
 /* potstill grade-pair: one gold and one answer, or a stream of them as JSON lines. */
 #include "pipelines/commands/commands_internal.h"
+#include "pipelines/commands/filter.h"
 
 #include "grade/grade.h"
 
@@ -24,7 +25,7 @@ static const struct ps_setting pair_items[] = {
 static const struct ps_settings_table pair_table =
     PS_SETTINGS_TABLE("grade-pair", "For grade-pair.", pair_items, struct pair_flags);
 
-enum { LINE_LIMIT = 256 << 20, EXPLAIN_LIMIT = 64 << 10 };
+enum { EXPLAIN_LIMIT = 64 << 10 };
 
 static void write_grade(struct ps_json_writer *writer, const struct ps_grade *grade,
                         const char *explain) {
@@ -50,22 +51,15 @@ static void write_grade(struct ps_json_writer *writer, const struct ps_grade *gr
     ps_json_write_end_object(writer);
 }
 
-/* Grades, and appends the result to out as one line of JSON. */
+/* Grades, and writes the result as an object. */
 static enum ps_status grade_to_json(const struct ps_grade_input *input,
                                     const struct ps_grade_profile *profile, bool explain,
-                                    struct ps_buffer *out, struct ps_error *error) {
+                                    struct ps_json_writer *writer, struct ps_error *error) {
     struct ps_grade grade;
     struct ps_buffer steps;
-    struct ps_json_writer writer;
     ps_buffer_init(&steps, EXPLAIN_LIMIT);
     enum ps_status status = ps_grade(input, profile, &grade, explain ? &steps : NULL, error);
-    if (status == PS_OK) {
-        ps_json_writer_begin(&writer, out);
-        write_grade(&writer, &grade, steps.data);
-        status = ps_json_writer_end(&writer, error);
-    }
-    if (status == PS_OK && !ps_buffer_puts(out, "\n"))
-        status = ps_error_set(error, PS_MEMORY, "out of memory");
+    if (status == PS_OK) write_grade(writer, &grade, steps.data);
     ps_grade_release(&grade);
     ps_buffer_release(&steps);
     return status;
@@ -89,8 +83,9 @@ static enum ps_status member(const json_t *line, const char *key, struct ps_buff
     return PS_OK;
 }
 
-static enum ps_status grade_line(const json_t *line, const struct pair_flags *flags,
-                                 struct ps_buffer *out, struct ps_error *error) {
+static enum ps_status grade_line(void *context, const json_t *line, struct ps_json_writer *writer,
+                                 struct ps_error *error) {
+    const struct pair_flags *flags = context;
     struct ps_grade_input input = {.gold = {NULL, 0}};
     struct ps_grade_profile profile;
     struct ps_grade_text answer;
@@ -98,7 +93,6 @@ static enum ps_status grade_line(const json_t *line, const struct pair_flags *fl
     const char *name;
     enum ps_status status = PS_OK;
     for (int i = 0; i < 2; i++) ps_buffer_init(&scratch[i], 4096);
-    PS_FAIL_DONE_IF(!json_is_object(line), error, PS_FORMAT, "the line is no JSON object");
     PS_FAIL_DONE_IF(!json_object_get(line, "gold"), error, PS_FORMAT,
                     "'gold' is missing (null if there is none)");
     PS_TRY_DONE(ps_json_string_or(line, "profile", flags->profile, &name, error));
@@ -114,46 +108,9 @@ static enum ps_status grade_line(const json_t *line, const struct pair_flags *fl
         input.output = answer;
         input.answer_given = true;
     }
-    PS_TRY_DONE(grade_to_json(&input, &profile, flags->explain, out, error));
+    PS_TRY_DONE(grade_to_json(&input, &profile, flags->explain, writer, error));
 done:
     for (int i = 0; i < 2; i++) ps_buffer_release(&scratch[i]);
-    return status;
-}
-
-static enum ps_status write_error(struct ps_buffer *out, const char *message,
-                                  struct ps_error *error) {
-    struct ps_json_writer writer;
-    out->size = 0;
-    ps_json_writer_begin(&writer, out);
-    ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "error");
-    ps_json_write_string(&writer, message);
-    ps_json_write_end_object(&writer);
-    PS_TRY(ps_json_writer_end(&writer, error));
-    return ps_buffer_puts(out, "\n") ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
-}
-
-static enum ps_status grade_lines(const struct pair_flags *flags, struct ps_error *error) {
-    struct ps_json_lines lines;
-    struct ps_buffer out;
-    enum ps_status status = PS_OK;
-    ps_json_lines_open(&lines, "stdin", 0, LINE_LIMIT);
-    ps_buffer_init(&out, LINE_LIMIT);
-    for (;;) {
-        json_t *line = NULL;
-        out.size = 0;
-        status = ps_json_lines_next(&lines, &line, error);
-        if (status == PS_OK && !line) break;
-        if (status == PS_OK) status = grade_line(line, flags, &out, error);
-        json_decref(line);
-        if (status == PS_FORMAT || status == PS_LIMIT) /* this line's own fault */
-            status = write_error(&out, error->message, error);
-        if (status != PS_OK) break;
-        /* an answer for each line at once: the other end may wait for it. main tells of errors */
-        if (fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout) != 0) break;
-    }
-    ps_buffer_release(&out);
-    ps_json_lines_close(&lines);
     return status;
 }
 
@@ -165,10 +122,15 @@ static enum ps_status grade_one(const struct ps_call *call, const struct pair_fl
                                    .answer_given = !flags->output};
     struct ps_grade grade;
     struct ps_buffer out;
+    struct ps_json_writer writer;
     enum ps_status status;
     ps_buffer_init(&out, 1 << 20);
     if (call->json) {
-        status = grade_to_json(&input, profile, flags->explain, &out, error);
+        ps_json_writer_begin(&writer, &out);
+        status = grade_to_json(&input, profile, flags->explain, &writer, error);
+        if (status == PS_OK) status = ps_json_writer_end(&writer, error);
+        if (status == PS_OK) puts(out.data);
+        out.size = 0;
     } else {
         status = ps_grade(&input, profile, &grade, flags->explain ? &out : NULL, error);
         if (status == PS_OK && !flags->explain)
@@ -190,7 +152,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     if (flags->jsonl) {
         PS_FAIL_IF(call->arguments.count, error, PS_ARGUMENT,
                    "grade-pair --jsonl reads stdin and takes no GOLD and ANSWER");
-        return grade_lines(flags, error);
+        return ps_filter_lines(grade_line, (void *)flags, true, error);
     }
     PS_FAIL_IF(call->arguments.count != 2, error, PS_ARGUMENT,
                "usage: potstill grade-pair [--explain] GOLD ANSWER, or --jsonl");

@@ -1,14 +1,11 @@
 /* potstill model score PATH --jsonl: log-probabilities of token ids, one JSON line for each. */
 #include "pipelines/commands/commands_internal.h"
+#include "pipelines/commands/filter.h"
 
-#include "base/stop.h"
 #include "hub/hub.h"
 #include "model/score.h"
 
 #include <stdio.h>
-#include <unistd.h>
-
-enum { LINE_LIMIT = 64 << 20 }; /* bytes of a line of ids */
 
 struct score_settings {
     bool jsonl;
@@ -151,11 +148,11 @@ static enum ps_status reserve_top(struct session *session, int64_t count, int64_
     return PS_OK;
 }
 
-static enum ps_status serve(struct session *session, const json_t *line,
-                            struct ps_json_writer *json, struct ps_error *error) {
+static enum ps_status score_line(void *context, const json_t *line, struct ps_json_writer *json,
+                                 struct ps_error *error) {
+    struct session *session = context;
     json_t *ids;
     int64_t count = 0, most = 0;
-    PS_FAIL_IF(!json_is_object(line), error, PS_FORMAT, "not a JSON object");
     PS_TRY(ps_json_array(line, "ids", &ids, error));
     PS_TRY(ps_json_integer_or(line, "top", 0, PS_SCORE_MOST, 0, &most, error));
     PS_TRY(read_ids(session, ids, &count, error));
@@ -166,52 +163,13 @@ static enum ps_status serve(struct session *session, const json_t *line,
     return PS_OK;
 }
 
-static void write_error(struct ps_json_writer *json, const struct ps_error *error) {
-    ps_json_write_begin_object(json);
-    ps_json_write_key(json, "error");
-    ps_json_write_string(json, error->message);
-    ps_json_write_end_object(json);
-}
-
-/* One answer for one line, in order; a line that cannot be served says why. */
-static enum ps_status filter(struct session *session, struct ps_error *error) {
-    struct ps_json_lines lines;
-    struct ps_buffer buffer;
-    ps_json_lines_open(&lines, "stdin", STDIN_FILENO, LINE_LIMIT);
-    ps_buffer_init(&buffer, SIZE_MAX / 2);
-    enum ps_status status = PS_OK;
-    while (status == PS_OK) {
-        json_t *line = NULL;
-        struct ps_json_writer json;
-        PS_TRY_DONE(ps_stop_check(error));
-        ps_json_writer_begin(&json, &buffer);
-        enum ps_status served = ps_json_lines_next(&lines, &line, error);
-        if (served == PS_OK && !line) break;
-        if (served == PS_OK) served = serve(session, line, &json, error);
-        json_decref(line);
-        if (served == PS_IO || served == PS_MEMORY || served == PS_STOPPED) {
-            status = served;
-            break;
-        }
-        if (served != PS_OK) write_error(&json, error);
-        PS_TRY_DONE(ps_json_writer_end(&json, error));
-        puts(buffer.data);
-        fflush(stdout);
-        buffer.size = 0;
-    }
-done:
-    ps_buffer_release(&buffer);
-    ps_json_lines_close(&lines);
-    return status;
-}
-
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     const struct score_settings *settings = call->settings[0].values;
     PS_FAIL_IF(!settings->jsonl, error, PS_ARGUMENT,
                "model score reads JSON lines from stdin; say --jsonl");
     struct session session = {0};
     enum ps_status status = open_session(&session, call, error);
-    if (status == PS_OK) status = filter(&session, error);
+    if (status == PS_OK) status = ps_filter_lines(score_line, &session, false, error);
     close_session(&session);
     return status;
 }

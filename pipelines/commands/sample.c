@@ -1,5 +1,6 @@
 /* potstill sample: the sample stage without a pipeline. */
 #include "pipelines/commands/commands_internal.h"
+#include "pipelines/commands/prompt_flags.h"
 
 #include "base/log.h"
 #include "hub/hub.h"
@@ -12,12 +13,9 @@ struct sample_flags {
     const char *model, *name;
     struct ps_strings dataset;
     int64_t samples, seed, limit;
-    const char *prompt, *system, *prefill, *template;
-    int thinking;
     struct ps_sampling_settings sampling;
 };
 #define AT(member) offsetof(struct sample_flags, member)
-static const char *const off_on[] = {"false", "true", NULL};
 static const struct ps_setting items[] = {
     {"model", PS_SETTING_STRING, AT(model), .required = true, .argument = "MODEL",
      .help = "a Hugging Face folder, or the id of a model in the Hugging Face cache"},
@@ -31,14 +29,6 @@ static const struct ps_setting items[] = {
      .help = "of the random numbers"},
     {"limit", PS_SETTING_INTEGER, AT(limit), "0", .minimum = 0, .maximum = 1e9, .unit = "rows",
      .help = "only the first rows of each set; 0: all"},
-    {"prompt", PS_SETTING_STRING, AT(prompt), .argument = "TEXT",
-     .help = "the user's message, with {question}; by default as the data set says"},
-    {"system", PS_SETTING_STRING, AT(system), .argument = "TEXT", .help = "the system message"},
-    {"prefill", PS_SETTING_STRING, AT(prefill), .argument = "TEXT", .help = "how replies begin"},
-    {"template", PS_SETTING_STRING, AT(template), .argument = "NAME",
-     .help = "chatml, or none for base models"},
-    {"thinking", PS_SETTING_ENUM, AT(thinking), .names = off_on,
-     .help = "what the template is told about thinking"},
     PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "1", "4096"),
 };
 static const struct ps_settings_table table =
@@ -120,12 +110,8 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
         sets[i] = (struct ps_sampling_set){flags->dataset.items[i], flags->samples};
     sampling.sets = sets;
     PS_TRY(ps_dataset_catalog_open(&context.catalog, NULL, 0, context.seed, error));
-    enum ps_status status = ps_prompter_open(&prompter, &context, NULL, flags->thinking, error);
-    prompter.prompt.user = flags->prompt;
-    prompter.prompt.system = flags->system;
-    prompter.prompt.prefill = flags->prefill;
-    prompter.prompt.template = flags->template;
-    if (status == PS_OK) status = sample(call, &sampling, &progress, error);
+    prompter = (struct ps_prompter){&context, ps_prompt_of_flags(call->settings[1].values)};
+    enum ps_status status = sample(call, &sampling, &progress, error);
     ps_dataset_catalog_close(context.catalog);
     return status;
 }
@@ -137,7 +123,7 @@ const struct ps_command ps_command_sample = {
     .details = "Only what the store lacks is sampled. A run that was stopped, or killed, goes on "
                "where it\nwas when the same command is given again; with a larger --max-tokens, "
                "replies that were\ncut are continued.",
-    .tables = {&table},
+    .tables = {&table, &ps_prompt_flags_table},
     .minimum_arguments = 1,
     .maximum_arguments = 1,
     .run = run,

@@ -1,6 +1,7 @@
 /* potstill text encode, potstill text decode: between text and token ids. */
 #include "pipelines/commands/commands_internal.h"
 
+#include "hub/hub.h"
 #include "pipelines/commands/filter.h"
 #include "text/text.h"
 
@@ -20,7 +21,7 @@ struct text_flags {
     {                                                                                              \
         "tokenizer", PS_SETTING_STRING, AT(tokenizer),                                             \
             .required = true, .argument = "PATH",                                                  \
-            .help = "a tokenizer.json, or the folder that has one"                                 \
+            .help = "a tokenizer.json, the folder that has one, or the id of a model in the cache"                                 \
     }
 #define JSONL                                                                                      \
     { "jsonl", PS_SETTING_BOOL, AT(jsonl), .help = "read JSON lines on stdin, write one for each" }
@@ -57,7 +58,9 @@ static enum ps_status open_session(struct session *session, const struct ps_call
     bool both = session->flags->jsonl && call->arguments.count > 0;
     PS_FAIL_IF(both, error, PS_ARGUMENT, "%s --jsonl reads stdin and takes no arguments",
                call->command->name);
-    return ps_tokenizer_open(session->flags->tokenizer, &session->tokenizer, error);
+    const char *path;
+    PS_TRY(ps_hub_find(session->flags->tokenizer, call->arena, &path, error));
+    return ps_tokenizer_open(path, &session->tokenizer, error);
 }
 
 static void close_session(struct session *session) {
@@ -135,7 +138,7 @@ static enum ps_status run_encode(struct ps_call *call, struct ps_error *error) {
     struct session session;
     enum ps_status status = open_session(&session, call, error);
     if (status == PS_OK)
-        status = session.flags->jsonl ? ps_filter_lines(encode_line, &session, error)
+        status = session.flags->jsonl ? ps_filter_lines(encode_line, &session, true, error)
                                       : encode_one(&session, call, error);
     close_session(&session);
     return status;
@@ -229,7 +232,7 @@ static enum ps_status run_decode(struct ps_call *call, struct ps_error *error) {
     struct session session;
     enum ps_status status = open_session(&session, call, error);
     if (status == PS_OK)
-        status = session.flags->jsonl ? ps_filter_lines(decode_line, &session, error)
+        status = session.flags->jsonl ? ps_filter_lines(decode_line, &session, true, error)
                                       : decode_one(&session, call, error);
     close_session(&session);
     return status;

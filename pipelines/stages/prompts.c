@@ -66,6 +66,11 @@ static enum ps_status row_fields(const struct ps_dataset_row *row, struct ps_are
 
 /* ---- prompts ---- */
 
+enum ps_thinking ps_thinking_of(int setting) {
+    if (setting < 0) return PS_THINKING_UNSET;
+    return setting > 0 ? PS_THINKING_ON : PS_THINKING_OFF;
+}
+
 static enum ps_status open_shots(struct ps_prompter *prompter, const char *dataset_name,
                                  int64_t count, struct ps_error *error) {
     const struct ps_stage_context *context = prompter->context;
@@ -98,9 +103,7 @@ enum ps_status ps_prompter_open(struct ps_prompter *prompter,
             PS_TRY(open_shots(prompter, prompt->shots.dataset,
                               ps_integer_or(prompt->shots.count, 1), error));
     }
-    prompter->prompt.thinking = thinking < 0   ? PS_THINKING_UNSET
-                                : thinking > 0 ? PS_THINKING_ON
-                                               : PS_THINKING_OFF;
+    prompter->prompt.thinking = ps_thinking_of(thinking);
     return PS_OK;
 }
 

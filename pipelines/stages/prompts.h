@@ -20,6 +20,9 @@ enum ps_status ps_prompter_open(struct ps_prompter *prompter,
                                 const struct ps_stage_context *context, const char *name,
                                 int thinking, struct ps_error *error);
 
+/* A setting `thinking`: -1 unset, 0 off, 1 on. */
+enum ps_thinking ps_thinking_of(int setting);
+
 /* The prompt that a row gets: what ps_prompt_encode wants beside the rendered text. */
 struct ps_prompt ps_prompter_prompt(const struct ps_prompter *prompter,
                                     const struct ps_dataset_row *row);

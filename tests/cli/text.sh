@@ -4,6 +4,7 @@ potstill=$(realpath "$1")
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
+export HF_HUB_CACHE=cache
 
 printf 'the cat and the hat\nthe end 12\n' >texts.txt
 printf '{"question": "the hat\\nthe cat", "level": 3}\n' >texts.jsonl
@@ -57,9 +58,9 @@ heh<think><think>
 {"error":"'ids' is missing"}
 exit code 0
 {"texts":2,"bytes":30,"tokens":10,}
-potstill: nowhere.json: No such file or directory
+potstill: nowhere.json: no such file or folder, and the Hugging Face cache cache has no models--nowhere.json
 exit code 2
-potstill: text encode: 'tokenizer' is missing (a tokenizer.json, or the folder that has one)
+potstill: text encode: 'tokenizer' is missing (a tokenizer.json, the folder that has one, or the id of a model in the cache)
 exit code 2
 potstill: other.json: this tokenizer needs a feature that is not built: normalizer 'Precompiled'
 exit code 2

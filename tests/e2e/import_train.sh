@@ -122,7 +122,7 @@ mistake() { # SED-SCRIPT PATTERN
     expect 2 "$2" "$potstill" run bad.yaml
 }
 mistake "s/epochs/epohcs/" "bad.yaml:12:40: .*did you mean .epochs."
-mistake "s/{config.*/{path: nowhere}/" "bad.yaml:6:.*nowhere: there is neither"
+mistake "s/{config.*/{path: nowhere}/" "bad.yaml:6:.*nowhere: no such file or folder"
 mistake 's/problems.jsonl}/problems.jsonl, question: problem}/' "problem"
 mistake 's/model: blank/model: blnk/' "bad.yaml:12:.*did you mean 'blank'"
 mistake 's/dataset: dev, every/dataset: dve, every/' "dve"

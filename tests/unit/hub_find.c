@@ -95,13 +95,13 @@ static void a_failure_says_where_it_looked(void **state) {
     put("hub/models--gpt2/refs/main", "gone\n");
     put("hub/models--org--bare/blobs/x", "");
     put("hub/models--org--odd/refs/main", "../../elsewhere");
-    assert_not_found("org/none", "models--org--none in the Hugging Face cache /");
+    assert_not_found("org/none", "/hub has no models--org--none");
     assert_not_found("gpt2", "models--gpt2/snapshots/gone is not there");
     assert_not_found("org/bare", "refs/main");
-    assert_not_found("../org/none", "no such folder");
-    assert_not_found("a/b/c", "no such folder");
-    assert_not_found("/nowhere", "no such folder");
-    assert_not_found("", "no such folder");
+    assert_not_found("../org/none", "no such file or folder");
+    assert_not_found("a/b/c", "no such file or folder");
+    assert_not_found("/nowhere", "no such file or folder");
+    assert_not_found("", "no such file or folder");
     struct ps_error error = {0};
     const char *path;
     assert_fails(ps_hub_find("org/odd", &arena, &path, &error), PS_FORMAT, "names no commit");

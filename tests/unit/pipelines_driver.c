@@ -266,7 +266,7 @@ static void fingerprints_follow_files(void **state) {
     assert_string_not_equal(third, fingerprint_with(text, "prompts.p.user=y", "make"));
     assert_ok(load_with(text, "models.m.path=nowhere", 0, &error));
     assert_fails(ps_pipeline_fingerprint(&pipeline, &error), PS_NOT_FOUND,
-                 "p.yaml:4:20: model 'm': nowhere: there is neither such a folder");
+                 "p.yaml:4:20: model 'm': nowhere: no such file or folder");
     ps_pipeline_close(&pipeline);
     assert_ok(load_with(text, "datasets.e.mix=e", 0, &error));
     assert_int_not_equal(ps_pipeline_fingerprint(&pipeline, &error), PS_OK); /* made of itself */

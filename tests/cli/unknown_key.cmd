@@ -1,0 +1,7 @@
+cat >p.yaml <<'YAML'
+potstill: 1
+name: p
+stages:
+  - import: {file: traces.jsonl}
+YAML
+potstill check p.yaml
