@@ -24,12 +24,52 @@ __attribute__((constructor)) static void use_our_memory(void) {
 
 /* ---- reading ---- */
 
+/* Appends text with integers that 64 bits cannot hold written as real numbers, 1e0: jansson
+ * refuses them, and a tokenizer_config.json has 1000000000000000019884624838656 for "no
+ * limit". false: out of memory. */
+static bool append_with_reals(const char *text, size_t size, struct ps_buffer *out) {
+    static const char largest[] = "9223372036854775807";
+    bool in_string = false, fits = true;
+    size_t digits = 0, done = 0;
+    for (size_t i = 0; i <= size && fits; i++) {
+        char c = i < size ? text[i] : 0;
+        if (!in_string && c >= '0' && c <= '9') {
+            digits++;
+            continue;
+        }
+        bool large = digits > 19 || (digits == 19 && memcmp(text + i - 19, largest, 19) > 0);
+        if (large && c != '.' && c != 'e' && c != 'E') {
+            fits = ps_buffer_append(out, text + done, i - done) && ps_buffer_puts(out, "e0");
+            done = i;
+        }
+        digits = 0;
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+    }
+    return fits && ps_buffer_append(out, text + done, size - done);
+}
+
+static json_t *load(const char *text, size_t size, json_error_t *failure) {
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    json_t *value = json_loadb(text, size, flags, failure);
+    if (value || json_error_code(failure) != json_error_numeric_overflow) return value;
+    struct ps_buffer rewritten;
+    ps_buffer_init(&rewritten, SIZE_MAX);
+    if (append_with_reals(text, size, &rewritten))
+        value = json_loadb(rewritten.data, rewritten.size, flags, failure);
+    else
+        allocation_failed = true;
+    ps_buffer_release(&rewritten);
+    return value;
+}
+
 enum ps_status ps_json_parse_line(const char *name, size_t line, const char *text, size_t size,
                                   json_t **value, struct ps_error *error) {
     json_error_t failure;
     allocation_failed = false;
-    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
-    *value = json_loadb(text, size, flags, &failure);
+    *value = load(text, size, &failure);
     if (*value && allocation_failed) { /* it cuts texts short then */
         json_decref(*value);
         *value = NULL;

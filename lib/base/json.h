@@ -15,7 +15,8 @@
 
 /* ---- reading ---- */
 
-/* Parses a whole text. name stands in messages: "name:line:column: why". *value is new. */
+/* Parses a whole text. name stands in messages: "name:line:column: why". *value is new. An integer
+ * that 64 bits cannot hold is read as a real number. */
 enum ps_status ps_json_parse(const char *name, const char *text, size_t size, json_t **value,
                              struct ps_error *error);
 

@@ -36,8 +36,10 @@ void ps_token_ids_release(struct ps_token_ids *ids);
 
 struct ps_tokenizer;
 
-/* path: a tokenizer.json, or the folder that has one. A tokenizer_config.json beside it names the
- * bos and eos tokens. PS_UNSUPPORTED names the feature of the file that is not built. */
+/* path: a tokenizer.json, or a folder that has one; else vocab.json and merges.txt (encoder.json
+ * and vocab.bpe), or the folder that has them. A tokenizer_config.json beside them names the bos
+ * and eos tokens, says whether they are added, and for the latter files what class of tokenizer it
+ * is. PS_UNSUPPORTED names the feature that is not built. */
 enum ps_status ps_tokenizer_open(const char *path, struct ps_tokenizer **tokenizer,
                                  struct ps_error *error);
 void ps_tokenizer_close(struct ps_tokenizer *tokenizer); /* NULL is fine */
@@ -45,7 +47,7 @@ void ps_tokenizer_close(struct ps_tokenizer *tokenizer); /* NULL is fine */
 /* The largest id + 1; there may be holes. A model's vocabulary may be padded beyond it. */
 uint32_t ps_tokenizer_size(const struct ps_tokenizer *tokenizer);
 
-/* SHA-256 of the tokenizer.json file. */
+/* SHA-256 of the tokenizer.json file, or of the class, vocabulary and merges. */
 const struct ps_hash *ps_tokenizer_hash(const struct ps_tokenizer *tokenizer);
 
 /* The id of the token with these bytes ("<|im_end|>", " the"), an added token before one of the

@@ -52,7 +52,10 @@ enum ps_status ps_machine_examine(struct ps_machine *machine, struct ps_error *e
     double page = (double)sysconf(_SC_PAGESIZE) / 1e9;
     machine->memory = page * (double)sysconf(_SC_PHYS_PAGES);
     machine->free_memory = page * (double)sysconf(_SC_AVPHYS_PAGES);
-    pcre2_config(PCRE2_CONFIG_VERSION, machine->pcre2);
+    char version[64] = "", unicode[64] = ""; /* PCRE2 writes at most 24 bytes to each */
+    pcre2_config(PCRE2_CONFIG_VERSION, version);
+    pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, unicode);
+    snprintf(machine->pcre2, sizeof machine->pcre2, "%.30s, Unicode %.20s", version, unicode);
     const struct ps_machine_library libraries[PS_MACHINE_LIBRARIES] = {
         {"zstd", ZSTD_versionString()},
         {"SQLite", sqlite3_libversion()},

@@ -201,6 +201,22 @@ static void every_failed_allocation_is_told(void **state) {
     assert_false(failed);
 }
 
+static void large_integers_are_real_numbers(void **state) {
+    (void)state;
+    const char *text = "{\"n\":9223372036854775807,\"big\":[1000000000000000019884624838656, "
+                       "-99999999999999999999],\"s\":\"\\\"1000000000000000019884624838656\"}";
+    struct ps_error error;
+    json_t *value;
+    assert_ok(ps_json_parse("t", text, strlen(text), &value, &error));
+    const json_t *big = json_object_get(value, "big");
+    assert_int_equal(json_integer_value(json_object_get(value, "n")), INT64_MAX);
+    assert_true(json_real_value(json_array_get(big, 0)) == 1e30);
+    assert_true(json_real_value(json_array_get(big, 1)) == -1e20);
+    assert_string_equal(json_string_value(json_object_get(value, "s")),
+                        "\"1000000000000000019884624838656");
+    json_decref(value);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(typed_members_say_what_is_wrong),
@@ -209,6 +225,7 @@ int main(void) {
         cmocka_unit_test(lines_are_handed_out_together),
         cmocka_unit_test(waiting_for_a_line_can_be_stopped),
         cmocka_unit_test(writer_tells_the_limit_from_no_memory),
+        cmocka_unit_test(large_integers_are_real_numbers),
         cmocka_unit_test(every_failed_allocation_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -312,6 +312,45 @@ static void a_regex_that_never_ends_is_stopped(void **state) {
     ps_tokenizer_close(tokenizer);
 }
 
+/* vocab.json and merges.txt, whose class says how text is cut; and whether BOS is added. */
+static void files_without_a_tokenizer_json(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer;
+    char file[256], folder[128];
+    snprintf(folder, sizeof folder, "%s/pair", text_folder());
+    assert_ok(ps_directory_create(folder, &error));
+    text_write("pair/vocab.json", "{\"a\":0,\"b\":1,\"ab\":2,\"Ġ\":3,\"1\":4,\"11\":5,"
+                                  "\"<|endoftext|>\":6}");
+    assert_fails(ps_tokenizer_open(folder, &tokenizer, &error), PS_UNSUPPORTED, "tokenizer_class");
+    text_write("pair/tokenizer_config.json", "{\"tokenizer_class\":\"T5Tokenizer\"}");
+    assert_fails(ps_tokenizer_open(folder, &tokenizer, &error), PS_UNSUPPORTED, "'T5Tokenizer'");
+    text_write("pair/tokenizer_config.json", "{\"tokenizer_class\":\"Qwen2TokenizerFast\"}");
+    assert_fails(ps_tokenizer_open(folder, &tokenizer, &error), PS_NOT_FOUND, "merges.txt");
+    text_write("pair/merges.txt", "#version: 0.2\na b\r\n1 1\n");
+    assert_ok(ps_tokenizer_open(folder, &tokenizer, &error));
+    struct ps_token_ids ids = text_encode(tokenizer, "ab11<|endoftext|>", PS_ENCODE_SPECIAL);
+    const uint32_t each[] = {2, 4, 4, 6}; /* Qwen2 cuts between digits */
+    assert_int_equal(ids.size, 4);
+    assert_memory_equal(ids.data, each, sizeof each);
+    ps_token_ids_release(&ids);
+    assert_int_equal(ps_tokenizer_eos(tokenizer), 6);
+    assert_int_equal(ps_tokenizer_bos(tokenizer), PS_TOKEN_NONE);
+    ps_tokenizer_close(tokenizer);
+    text_write("pair/tokenizer_config.json",
+               "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_bos_token\":true,\"bos_token\":"
+               "{\"content\":\"<s>\"},\"model_max_length\":1000000000000000019884624838656,"
+               "\"added_tokens_decoder\":{\"8\":{\"content\":\"</s>\",\"special\":true},"
+               "\"7\":{\"content\":\"<s>\",\"special\":true}}}");
+    snprintf(file, sizeof file, "%s/vocab.json", folder);
+    assert_ok(ps_tokenizer_open(file, &tokenizer, &error));
+    ids = text_encode(tokenizer, "ab11</s>", PS_ENCODE_SPECIAL);
+    const uint32_t joined[] = {7, 2, 5, 8};
+    assert_int_equal(ids.size, 4);
+    assert_memory_equal(ids.data, joined, sizeof joined);
+    ps_token_ids_release(&ids);
+    ps_tokenizer_close(tokenizer);
+}
+
 /* Each allocation in turn fails; nothing is lost or used after it. */
 static void out_of_memory_is_an_error(void **state) {
     (void)state;
@@ -346,6 +385,7 @@ int main(void) {
         cmocka_unit_test(bad_files_are_refused_by_name),
         cmocka_unit_test(classes_are_those_of_oniguruma),
         cmocka_unit_test(a_regex_that_never_ends_is_stopped),
+        cmocka_unit_test(files_without_a_tokenizer_json),
         cmocka_unit_test(out_of_memory_is_an_error),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

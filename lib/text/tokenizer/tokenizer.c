@@ -8,21 +8,14 @@
 
 /* ---- the files ---- */
 
-static enum ps_status load_tokenizer(struct ps_tokenizer *tokenizer, const char *path,
-                                     struct ps_error *error) {
-    struct ps_buffer file;
-    json_t *root = NULL;
-    ps_buffer_init(&file, MAX_TOKENIZER_FILE);
-    enum ps_status status = ps_file_read(path, &file, error);
-    if (status != PS_OK) goto done;
-    tokenizer->hash = ps_hash_bytes(file.data, file.size);
+/* Messages of the parts name the feature; the path comes in front. */
+static enum ps_status load_parts(struct ps_tokenizer *tokenizer, const char *path, json_t *root,
+                                 struct ps_error *error) {
     uint64_t seed = ps_hash_64(&tokenizer->hash);
     tokenizer->words.seed = tokenizer->merges.seed = seed;
     tokenizer->raw_added.edges.seed = tokenizer->normalized_added.edges.seed = seed;
-    PS_TRY_DONE(ps_json_parse(path, file.data ? file.data : "", file.size, &root, error));
-    ps_buffer_release(&file);
-    /* From here on messages name the feature; the path comes in front. */
-    status = ps_load_normalizer(tokenizer, json_object_get(root, "normalizer"), error);
+    enum ps_status status =
+        ps_load_normalizer(tokenizer, json_object_get(root, "normalizer"), error);
     if (status == PS_OK)
         status = ps_load_pre_tokenizer(tokenizer, json_object_get(root, "pre_tokenizer"), error);
     if (status == PS_OK)
@@ -36,8 +29,19 @@ static enum ps_status load_tokenizer(struct ps_tokenizer *tokenizer, const char 
         ps_error_prefix(error, "%s: this tokenizer needs a feature that is not built", path);
     else if (status != PS_OK)
         ps_error_prefix(error, "%s", path);
-done:
-    json_decref(root);
+    return status;
+}
+
+/* *root belongs to the caller. */
+static enum ps_status read_json(struct ps_tokenizer *tokenizer, const char *path, json_t **root,
+                                struct ps_error *error) {
+    struct ps_buffer file;
+    ps_buffer_init(&file, MAX_TOKENIZER_FILE);
+    enum ps_status status = ps_file_read(path, &file, error);
+    if (status == PS_OK) {
+        tokenizer->hash = ps_hash_bytes(file.data, file.size);
+        status = ps_json_parse(path, file.data ? file.data : "", file.size, root, error);
+    }
     ps_buffer_release(&file);
     return status;
 }
@@ -51,18 +55,75 @@ static int64_t config_token(const struct ps_tokenizer *tokenizer, const json_t *
     return ps_tokenizer_find(tokenizer, json_string_value(value), json_string_length(value));
 }
 
-static enum ps_status load_config(struct ps_tokenizer *tokenizer, const char *folder,
-                                  struct ps_error *error) {
-    const char *path = ps_path_join(&tokenizer->arena, folder, "tokenizer_config.json");
-    json_t *config;
-    PS_FAIL_IF_NULL(path, error);
-    tokenizer->bos = tokenizer->eos = PS_TOKEN_NONE;
-    if (!ps_file_exists(path)) return PS_OK;
-    PS_TRY(ps_json_read_file(path, MAX_TOKENIZER_FILE, &config, error));
+/* The BOS and EOS tokens. A config that says whether they are added takes the post-processor's
+ * place, as in transformers 5. */
+static void apply_config(struct ps_tokenizer *tokenizer, const json_t *config) {
+    const json_t *bos = json_object_get(config, "add_bos_token");
+    const json_t *eos = json_object_get(config, "add_eos_token");
     tokenizer->bos = config_token(tokenizer, config, "bos_token");
     tokenizer->eos = config_token(tokenizer, config, "eos_token");
-    json_decref(config);
+    if (!bos && !eos) return;
+    tokenizer->prefix_count = json_is_true(bos) && tokenizer->bos != PS_TOKEN_NONE;
+    tokenizer->suffix_count = json_is_true(eos) && tokenizer->eos != PS_TOKEN_NONE;
+    tokenizer->prefix_ids[0] = (uint32_t)tokenizer->bos;
+    tokenizer->suffix_ids[0] = (uint32_t)tokenizer->eos;
+}
+
+/* Where a tokenizer's files are: *vocabulary NULL if `json` is all there is. A folder has
+ * tokenizer.json, or else the other two, by one of their pairs of names; so has a file's folder if
+ * the file is a vocabulary. */
+struct places {
+    const char *folder, *json, *config, *vocabulary, *merges;
+};
+
+static enum ps_status find_files(struct ps_arena *arena, const char *path, struct places *places,
+                                 struct ps_error *error) {
+    static const char *const pairs[][2] = {{"vocab.json", "merges.txt"},
+                                           {"encoder.json", "vocab.bpe"}};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    bool is_folder = ps_directory_exists(path);
+    *places = (struct places){.folder = path, .json = path};
+    if (is_folder)
+        places->json = ps_path_join(arena, path, "tokenizer.json");
+    else
+        places->folder =
+            slash ? ps_arena_strndup(arena, path, (size_t)(slash - path) + (slash == path)) : ".";
+    PS_FAIL_IF(!places->json || !places->folder, error, PS_MEMORY, "out of memory");
+    places->config = ps_path_join(arena, places->folder, "tokenizer_config.json");
+    PS_FAIL_IF_NULL(places->config, error);
+    if (is_folder && ps_file_exists(places->json)) return PS_OK;
+    for (size_t i = 0; i < 2 && !places->vocabulary; i++) {
+        if (!is_folder && strcmp(name, pairs[i][0]) != 0) continue;
+        const char *vocabulary = ps_path_join(arena, places->folder, pairs[i][0]);
+        places->merges = ps_path_join(arena, places->folder, pairs[i][1]);
+        PS_FAIL_IF(!vocabulary || !places->merges, error, PS_MEMORY, "out of memory");
+        if (ps_file_exists(vocabulary)) places->vocabulary = vocabulary;
+    }
     return PS_OK;
+}
+
+static enum ps_status open_files(struct ps_tokenizer *tokenizer, const char *path,
+                                 struct ps_error *error) {
+    struct places places;
+    json_t *config = NULL, *root = NULL;
+    PS_TRY(find_files(&tokenizer->arena, path, &places, error));
+    enum ps_status status = PS_OK;
+    if (ps_file_exists(places.config))
+        PS_TRY_DONE(ps_json_read_file(places.config, MAX_TOKENIZER_FILE, &config, error));
+    else
+        PS_FAIL_DONE_IF(!(config = json_object()), error, PS_MEMORY, "out of memory");
+    if (places.vocabulary)
+        PS_TRY_DONE(ps_read_vocabulary_files(tokenizer, places.vocabulary, places.merges, config,
+                                             &root, error));
+    else
+        PS_TRY_DONE(read_json(tokenizer, places.json, &root, error));
+    PS_TRY_DONE(
+        load_parts(tokenizer, places.vocabulary ? places.vocabulary : places.json, root, error));
+    apply_config(tokenizer, config);
+done:
+    json_decref(config);
+    json_decref(root);
+    return status;
 }
 
 enum ps_status ps_tokenizer_open(const char *path, struct ps_tokenizer **result,
@@ -72,18 +133,8 @@ enum ps_status ps_tokenizer_open(const char *path, struct ps_tokenizer **result,
     PS_FAIL_IF_NULL(tokenizer, error);
     ps_arena_init(&tokenizer->arena, SIZE_MAX);
     pthread_mutex_init(&tokenizer->lock, NULL);
-    enum ps_status status = PS_OK;
-    const char *slash = strrchr(path, '/');
-    const char *folder = ps_directory_exists(path) ? path
-                         : slash                   ? ps_arena_strndup(&tokenizer->arena, path,
-                                                                      (size_t)(slash - path) + (slash == path))
-                                                   : ".";
-    const char *file =
-        folder == path ? ps_path_join(&tokenizer->arena, path, "tokenizer.json") : path;
-    PS_FAIL_DONE_IF(!folder || !file, error, PS_MEMORY, "out of memory");
-    PS_TRY_DONE(load_tokenizer(tokenizer, file, error));
-    PS_TRY_DONE(load_config(tokenizer, folder, error));
-done:
+    tokenizer->bos = tokenizer->eos = PS_TOKEN_NONE;
+    enum ps_status status = open_files(tokenizer, path, error);
     if (status == PS_OK)
         *result = tokenizer;
     else

@@ -199,10 +199,12 @@ enum ps_status ps_load_string(struct ps_tokenizer *tokenizer, const json_t *desc
                               struct ps_error *error);
 const char *ps_json_text(const json_t *object, const char *key); /* "" when it is no string */
 
-/* The folder's tokenizer.json, or what vocab.json and merges.txt say, as one; *root belongs to the
- * caller. `config` is tokenizer_config.json or NULL. Sets the tokenizer's hash. */
-enum ps_status ps_read_tokenizer_files(struct ps_tokenizer *tokenizer, const char *folder,
-                                       const json_t *config, json_t **root, struct ps_error *error);
+/* What a vocabulary and a list of merges say, completed by what the class that `config` (an object;
+ * defaults are filled in) names stands for, as a tokenizer.json; *root belongs to the caller. Sets
+ * the tokenizer's hash. */
+enum ps_status ps_read_vocabulary_files(struct ps_tokenizer *tokenizer, const char *vocabulary_path,
+                                        const char *merges_path, json_t *config, json_t **root,
+                                        struct ps_error *error);
 
 /* byte-level names of bytes (byte_level.c): byte b is written as the character code_points[b]. */
 int32_t ps_byte_level_code_point(unsigned char byte);
