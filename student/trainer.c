@@ -32,11 +32,13 @@ static size_t carve_all(struct trainer *trainer, char *memory) {
     return used;
 }
 
-/* Starting weights into the masters, in pieces. */
+/* Starting weights into the masters and zeros into the moments, in pieces. */
 static enum ps_status start_parameter(struct trainer *trainer, size_t index, float *piece,
                                       size_t piece_size, struct ps_error *error) {
     const struct ps_train_job *job = trainer->job;
+    const struct ps_memory_operations *memory = &trainer->compute->memory;
     const struct ps_parameter *parameter = &trainer->model->parameters->items[index];
+    size_t moment = ps_dtype_size(job->options.moments);
     enum ps_dtype dtype = PS_DTYPE_F32;
     const char *data = job->files ? ps_model_files_data(job->files, index, &dtype) : NULL;
     for (uint64_t first = 0; first < parameter->count; first += piece_size) {
@@ -46,24 +48,22 @@ static enum ps_status start_parameter(struct trainer *trainer, size_t index, flo
             PS_TRY(ps_tensor_to_f32(piece, dtype, data + first * ps_dtype_size(dtype), n, error));
         else
             ps_parameter_initialise(job->config, parameter, job->seed, first, n, piece);
-        trainer->compute->memory.upload(
-            trainer->stream, trainer->master + parameter->offset + first, piece, n * sizeof *piece);
-        PS_TRY(trainer->compute->memory.synchronize(trainer->stream, error));
+        uint64_t at = parameter->offset + first;
+        memory->upload(trainer->stream, trainer->master + at, piece, n * sizeof *piece);
+        memory->zero(trainer->stream, (char *)trainer->first_moment + at * moment, n * moment);
+        memory->zero(trainer->stream, (char *)trainer->second_moment + at * moment, n * moment);
+        PS_TRY(memory->synchronize(trainer->stream, error));
     }
     return PS_OK;
 }
 
 static enum ps_status start_weights(struct trainer *trainer, struct ps_error *error) {
     enum { PIECE = 1 << 20 };
-    const struct ps_memory_operations *memory = &trainer->compute->memory;
-    size_t moment = trainer->parameters * ps_dtype_size(trainer->job->options.moments);
     float *piece = ps_malloc(PIECE * sizeof *piece);
     PS_FAIL_IF_NULL(piece, error);
     enum ps_status status = PS_OK;
     for (size_t i = 0; status == PS_OK && i < trainer->model->parameters->count; i++)
         status = start_parameter(trainer, i, piece, PIECE, error);
-    memory->zero(trainer->stream, trainer->first_moment, moment);
-    memory->zero(trainer->stream, trainer->second_moment, moment);
     ps_free(piece);
     return status;
 }
@@ -241,6 +241,7 @@ enum ps_status trainer_step(struct trainer *trainer, const uint32_t *chosen, uin
         "step %lld: loss %g, gradient norm %g; the weights are kept as they were before "
         "it; lower the learning rate or look at the data",
         (long long)step, progress->loss, norm);
+    PS_TRY_DONE(ps_stop_check(error)); /* what follows is done to its end */
     trainer_optimize(trainer, step, learning_rate, clip > 0 && norm > clip ? clip / norm : 1);
     status = trainer->compute->memory.synchronize(trainer->stream, error);
 done:
