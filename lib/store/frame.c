@@ -145,3 +145,14 @@ enum ps_status ps_store_frame_put(struct ps_store *store, const struct ps_store_
                         "RETURNING id",
                         "zib", base, (int64_t)raw->size, data->data, data->size);
 }
+
+/* A frame may be needed by a frame that is needed no more: two rounds. */
+enum ps_status ps_store_frame_remove_unused(struct ps_store *store, struct ps_error *error) {
+    for (int round = 0; round < 2; round++)
+        PS_TRY(ps_store_run(store, error,
+                            "DELETE FROM frame WHERE id NOT IN (SELECT frame FROM trace) AND id "
+                            "NOT IN (SELECT base FROM frame WHERE base IS NOT NULL)",
+                            ""));
+    ps_store_frame_forget(store);
+    return PS_OK;
+}

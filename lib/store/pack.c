@@ -181,17 +181,6 @@ static enum ps_status next_trace(struct packer *packer, int64_t *trace, struct p
     return PS_OK;
 }
 
-/* A frame may be needed by a frame that is needed no more: two rounds. */
-static enum ps_status remove_unused(struct ps_store *store, struct ps_error *error) {
-    for (int round = 0; round < 2; round++)
-        PS_TRY(ps_store_run(store, error,
-                            "DELETE FROM frame WHERE id NOT IN (SELECT frame FROM trace) AND id "
-                            "NOT IN (SELECT base FROM frame WHERE base IS NOT NULL)",
-                            ""));
-    ps_store_frame_forget(store);
-    return PS_OK;
-}
-
 static enum ps_status fill_batch(struct packer *packer, int64_t *packed, bool *more,
                                  struct ps_error *error) {
     struct ps_store_trace trace;
@@ -212,7 +201,7 @@ static enum ps_status fill_batch(struct packer *packer, int64_t *packed, bool *m
         ++*packed;
     }
     PS_TRY(end_frame(packer, error));
-    return remove_unused(packer->store, error);
+    return ps_store_frame_remove_unused(packer->store, error);
 }
 
 static enum ps_status pack(struct packer *packer, int64_t *packed, struct ps_progress *progress,

@@ -51,8 +51,12 @@ enum ps_status ps_store_fail(struct ps_store *store, const char *doing, struct p
     case SQLITE_TOOBIG: return ps_error_set(error, PS_LIMIT, "%s: too large to keep", path);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-        if (system) return ps_error_errno(error, system, "%s: cannot %s", path, doing);
-        return ps_error_set(error, PS_IO, "%s: cannot %s (%s)", path, doing, text);
+        if (code == SQLITE_CANTOPEN && system)
+            return ps_error_errno(error, system, "%s: cannot %s", path, doing);
+        return ps_error_set(error, PS_IO,
+                            "%s: cannot %s (%s%s%s); what was kept so far is safe: see what is "
+                            "wrong with the disk, then start again",
+                            path, doing, text, system ? ": " : "", system ? strerror(system) : "");
     /* Our own SQL is right, so a table or column that it misses is missing in the file. */
     default: return ps_error_set(error, PS_CORRUPT, "%s: cannot %s (%s)", path, doing, text);
     }

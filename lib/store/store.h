@@ -212,6 +212,21 @@ enum ps_status ps_store_put_attempt(struct ps_store *store, const struct ps_stor
 enum ps_status ps_store_pack(struct ps_store *store, int64_t *packed, struct ps_progress *progress,
                              struct ps_error *error);
 
+/* Called with a line for each problem found. */
+typedef void ps_store_report(void *context, const char *line);
+struct ps_store_verified {
+    int64_t traces, lost; /* looked at; of these, those that cannot be read */
+    int64_t problems;     /* lines reported; 0: the store is whole */
+};
+/* Looks at every page, reference, hash, frame and trace. PS_OK also where there is damage. */
+enum ps_status ps_store_verify(struct ps_store *store, ps_store_report *report, void *context,
+                               struct ps_store_verified *result, struct ps_error *error);
+/* Saves what can be read into a new store at `path`, with the same row ids, and reports what
+ * cannot, traces by name. PS_ARGUMENT: there is such a file. */
+enum ps_status ps_store_salvage(struct ps_store *store, const char *path, ps_store_report *report,
+                                void *context, struct ps_store_verified *result,
+                                struct ps_error *error);
+
 /* ---- verdicts and selections ---- */
 
 struct ps_store_verdict {

@@ -144,3 +144,6 @@ enum ps_status ps_store_frame_base(struct ps_store *store, int64_t prompt, int64
 /* Writes the body of a trace. */
 enum ps_status ps_store_frame_put(struct ps_store *store, const struct ps_store_trace *trace,
                                   int64_t base, int64_t *frame, struct ps_error *error);
+/* Removes frames that no trace and no other frame needs. Foreign keys should be off: SQLite would
+ * look through all traces for each of them. */
+enum ps_status ps_store_frame_remove_unused(struct ps_store *store, struct ps_error *error);

@@ -29,6 +29,8 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_traces_delete,
     &ps_command_traces_backup,
     &ps_command_traces_pack,
+    &ps_command_traces_verify,
+    &ps_command_traces_salvage,
     &ps_command_model_info,
     &ps_command_model_init,
     &ps_command_model_score,
@@ -58,9 +60,7 @@ const char *const ps_commands_not_built[] = {
     "text render",
     "traces import",
     "traces replay",
-    "traces salvage",
     "traces sql",
-    "traces verify",
     NULL,
     /* clang-format on */
 };

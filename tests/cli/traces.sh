@@ -68,9 +68,13 @@ expect 2 'no such store' traces stats "$folder/absent.db"
 expect 2 'not a trace store' traces list "$0"
 expect 2 'did you mean --verdict' traces list "$store" --verdct correct
 expect 2 'neither stop nor length' traces list "$store" --finish foo
-expect 2 'not built yet' traces verify "$store"
+expect 0 '^6 traces, 0 of them lost, 0 problems$' traces verify "$store"
 sqlite=$(command -v sqlite3) && {
     "$sqlite" "$store" "UPDATE frame SET data = CAST(x'00' || data AS BLOB)"
     expect 1 'trace [0-9]+ cannot be read: .*frame [0-9]+ is damaged' traces hash "$store"
+    expect 1 'lost: trace 2 \(sums/train:4, sample 1 of tiny\)' traces verify "$store"
+    expect 1 'damaged; .*traces salvage' traces verify "$store"
+    expect 0 '^\{"traces":6,"lost":6,"problems":6\}$' traces salvage "$store" "$folder/saved.db" --json
+    expect 0 '^0 traces, 0 of them lost, 0 problems$' traces verify "$folder/saved.db"
 }
 [ $failures = 0 ]
