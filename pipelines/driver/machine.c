@@ -55,7 +55,7 @@ enum ps_status ps_machine_examine(struct ps_machine *machine, struct ps_error *e
     char version[64] = "", unicode[64] = ""; /* PCRE2 writes at most 24 bytes to each */
     pcre2_config(PCRE2_CONFIG_VERSION, version);
     pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, unicode);
-    snprintf(machine->pcre2, sizeof machine->pcre2, "%.30s, Unicode %.20s", version, unicode);
+    snprintf(machine->pcre2, sizeof machine->pcre2, "%.30s (Unicode %.20s)", version, unicode);
     const struct ps_machine_library libraries[PS_MACHINE_LIBRARIES] = {
         {"zstd", ZSTD_versionString()},
         {"SQLite", sqlite3_libversion()},

@@ -315,6 +315,10 @@ def features():
         token("th"), token("the"), token("hello w"), token("lo", special=False),
         token("he", special=False, normalized=True),
         token("ABC", normalized=True)], normalizer={"type": "Lowercase"})
+    # White space that one token swallows and another matches; special tokens that are words, too.
+    result["added_swallowed"] = byte_tokenizer(byte_level(True), added=[
+        token(" ", lstrip=True, rstrip=True), token("<x>", rstrip=True), token("\n", lstrip=True),
+        token("  a"), token("he", single_word=True), token("th", single_word=True, normalized=True)])
     affixed = bpe({name: i for i, name in enumerate(
         ["<unk>", *"thecaswo", *("##" + c for c in "thecaswo"), "th", "the", "##at", "cat"])},
         [("t", "##h"), ("th", "##e"), ("##a", "##t"), ("c", "##at")], unk_token="<unk>",

@@ -312,6 +312,28 @@ static void a_regex_that_never_ends_is_stopped(void **state) {
     ps_tokenizer_close(tokenizer);
 }
 
+/* A special token that is a word of the model: merges make it of a template's text, never of data.
+ */
+static void data_never_merges_into_a_special_token(void **state) {
+    (void)state;
+    const char *path = text_write(
+        "special.json",
+        "{\"model\":{\"vocab\":{\"t\":0,\"h\":1,\"e\":2,\"he\":3},\"merges\":[\"h e\"]},"
+        "\"added_tokens\":[{\"id\":3,\"content\":\"he\",\"special\":true,\"single_word\":true}]}");
+    struct ps_tokenizer *tokenizer;
+    assert_ok(ps_tokenizer_open(path, &tokenizer, &error));
+    const char *texts[] = {"the", "he"};
+    for (size_t turn = 0; turn < 4; turn++) { /* twice, as pieces are remembered */
+        struct ps_token_ids ids = text_encode(tokenizer, texts[turn & 1], 0);
+        assert_int_equal(text_count(ids, 3), 1);
+        ps_token_ids_release(&ids);
+        ids = text_encode(tokenizer, texts[turn & 1], PS_ENCODE_ORDINARY);
+        assert_int_equal(text_count(ids, 3), 0);
+        ps_token_ids_release(&ids);
+    }
+    ps_tokenizer_close(tokenizer);
+}
+
 /* vocab.json and merges.txt, whose class says how text is cut; and whether BOS is added. */
 static void files_without_a_tokenizer_json(void **state) {
     (void)state;
@@ -385,6 +407,7 @@ int main(void) {
         cmocka_unit_test(bad_files_are_refused_by_name),
         cmocka_unit_test(classes_are_those_of_oniguruma),
         cmocka_unit_test(a_regex_that_never_ends_is_stopped),
+        cmocka_unit_test(data_never_merges_into_a_special_token),
         cmocka_unit_test(files_without_a_tokenizer_json),
         cmocka_unit_test(out_of_memory_is_an_error),
     };

@@ -162,10 +162,16 @@ enum ps_status ps_added_token_next(const struct ps_tokenizer *tokenizer,
                                  search->end - search->begin, &has, error));
             if (has) continue;
         }
-        if (token->left && search->start > search->done)
+        if (token->left && search->start < search->done)
+            search->start = search->done;
+        else if (token->left)
             search->start -= ps_space_at_end(text + search->done, search->start - search->done);
         if (token->right)
             search->end += ps_space_at_start(text + search->end, search->size - search->end);
+        if (search->start >= search->end) { /* the one before has swallowed it */
+            search->done = search->end;
+            continue;
+        }
         *found = true;
         return PS_OK;
     }

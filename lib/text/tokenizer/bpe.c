@@ -46,6 +46,8 @@ static void queue_pair(const struct ps_tokenizer *tokenizer, struct ps_workspace
     uint64_t right = workspace->symbols[symbol->next].id;
     uint64_t merge = ps_table_get(&tokenizer->merges, (uint64_t)symbol->id << 32 | right);
     if (merge == PS_TABLE_NONE) return;
+    if (tokenizer->special_merges && workspace->data && tokenizer->tokens[(uint32_t)merge].special)
+        return;
     symbol->rank = (uint32_t)(merge >> 32);
     symbol->merged = (uint32_t)merge;
     heap_push(workspace, (uint64_t)symbol->rank << 32 | (uint32_t)i);
@@ -183,14 +185,13 @@ enum ps_status ps_bpe_encode(const struct ps_tokenizer *tokenizer, struct ps_wor
                              const char *piece, size_t size, struct ps_token_ids *ids,
                              struct ps_error *error) {
     if (tokenizer->ignore_merges) {
-        /* A special token is no word: its text is matched before, or is data and must not be. */
         int64_t id = ps_tokenizer_word(tokenizer, piece, size);
-        if (id != PS_TOKEN_NONE && !tokenizer->tokens[id].special) {
+        if (id != PS_TOKEN_NONE && !(workspace->data && tokenizer->tokens[id].special)) {
             uint32_t word = (uint32_t)id;
             return ps_token_ids_append(ids, &word, 1, error);
         }
     }
-    if (size > CACHE_KEY_SIZE)
+    if (size > CACHE_KEY_SIZE || (tokenizer->special_merges && workspace->data))
         return encode_uncached(tokenizer, workspace, piece, size, ids, error);
     uint64_t hash = ps_hash_short(tokenizer->words.seed, piece, size);
     struct ps_cache_entry *entry = &workspace->cache[hash & (CACHE_ENTRIES - 1)];

@@ -25,10 +25,21 @@ static enum ps_status take_piece(void *context, const char *piece, size_t size,
 typedef enum ps_status take_gap(struct encoding *run, const struct ps_added_search *gap,
                                 bool at_start, struct ps_error *error);
 
+static bool has_data(const struct ps_added_search *gap) {
+    size_t span = gap->span;
+    while (gap->spans[span].end <= gap->begin) span++;
+    for (; span < gap->span_count; span++) {
+        if (gap->spans[span].data) return true;
+        if (gap->spans[span].end >= gap->size) break;
+    }
+    return false;
+}
+
 /* Step 3 for text[begin .. size) of a gap. */
 static enum ps_status encode_pieces(struct encoding *run, const struct ps_added_search *gap,
                                     bool at_start, struct ps_error *error) {
     struct ps_piece_sink sink = {take_piece, run};
+    run->workspace->data = has_data(gap);
     return ps_pre_tokenize(run->tokenizer, run->workspace, gap->text + gap->begin,
                            gap->size - gap->begin, at_start, &sink, error);
 }
@@ -68,12 +79,7 @@ static enum ps_status encode_raw(struct encoding *run, const struct ps_added_sea
                         gap->size - gap->begin, &normalized, &size, &at_start, error));
     if (normalized != gap->text + gap->begin) {
         /* Which bytes came from where is lost: all are data if any are. */
-        size_t span = gap->span;
-        while (gap->spans[span].end <= gap->begin) span++;
-        for (; span < gap->span_count && !all.data; span++) {
-            all.data = gap->spans[span].data;
-            if (gap->spans[span].end >= gap->size) break;
-        }
+        all.data = has_data(gap);
         all.end = size;
         next = (struct ps_added_search){
             .text = normalized, .size = size, .spans = &all, .span_count = 1};

@@ -171,8 +171,7 @@ static enum ps_status add_merge(struct ps_tokenizer *tokenizer, size_t rank, con
     int64_t merged = ps_tokenizer_word(tokenizer, bytes->data, first + second - cut);
     PS_FAIL_IF(left < 0 || right < 0 || merged < 0, error, PS_FORMAT,
                "merge %zu ('%.40s') names a token that is not in the vocabulary", rank, names[0]);
-    /* The text of a special token is matched whole, or is data and must not become it. */
-    if (tokenizer->tokens[merged].special) return PS_OK;
+    tokenizer->special_merges |= tokenizer->tokens[merged].special;
     bool put = ps_table_put(&tokenizer->merges, (uint64_t)left << 32 | (uint64_t)right,
                             (uint64_t)rank << 32 | (uint64_t)merged);
     PS_FAIL_IF(!put, error, PS_MEMORY, "out of memory");

@@ -150,7 +150,7 @@ struct ps_tokenizer {
     /* byte_level: the model merges bytes, whose byte-level names are never written out; else it
      * merges characters. */
     bool byte_level, byte_fallback, fuse_unknown, ignore_merges;
-    bool special_merges; /* a merge makes a special token: see bpe.c */
+    bool special_merges; /* some merge makes a special token */
     struct ps_trie raw_added, normalized_added;
     size_t word_character; /* regex of what single_word minds */
     pcre2_code *regexes[MAX_REGEXES];
@@ -276,6 +276,7 @@ struct ps_workspace {
     struct ps_buffer pieces[MAX_STAGES]; /* what a pre-tokenizer step makes of a piece */
     pcre2_match_context *context;
     pcre2_jit_stack *jit_stack;
+    bool data; /* the text has data in it, and the model must make no special token of it */
     struct ps_symbol *symbols;
     size_t symbol_capacity;
     uint64_t *heap; /* rank << 32 | position, a binary min-heap */
