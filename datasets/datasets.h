@@ -1,6 +1,6 @@
 #pragma once
 /* Data sets: questions with their right answers, from shipped manifests, one's own JSON-lines files
- * and generators; mixed, sampled and decontaminated by seed.
+ * and generators; mixed, sampled and decontaminated by seed; and files of replies to them.
  *
  * A catalog holds the sets that a pipeline defines and finds the shipped ones by name. A set is
  * named "gsm8k/test" (manifest and split; "math500" where there is one split) or by the name that
@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "text/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -137,3 +138,47 @@ enum ps_status ps_dataset_find(struct ps_dataset_catalog *catalog, const char *n
 enum ps_status ps_dataset_arith_row(const char *set, uint64_t seed, uint64_t index,
                                     struct ps_arena *arena, struct ps_dataset_row *row,
                                     struct ps_error *error);
+
+/* ---- files of replies ---- */
+
+/* Replies that one has already, as JSON lines: plain, .gz or .zst. What a line is, its keys tell:
+ *
+ *     {"messages": [{"role", "content"}, ...]}                  the last message is the reply
+ *     {"conversations": [{"from", "value"}, ...], "system"}     ShareGPT, likewise
+ *     {"prompt", "completion"}                                  texts, or lists of messages
+ *     {"custom_id", "response": {"body"}, "error"}              a result of OpenAI's batch API
+ *
+ * Reasoning stands within the reply between <think> and </think>, or beside its text as
+ * "reasoning_content" (or "reasoning", "thinking"). Both parts are taken byte by byte. A thought
+ * that no </think> ends was cut. A line may have "gold", "dataset" (NAME or NAME/SPLIT), "id",
+ * "finish_reason" and "model" as well. */
+struct ps_reply_format {
+    const char *prompt, *completion; /* other keys for "prompt" and "completion", or NULL */
+    const char *requests;            /* what a batch was asked: its input file, or NULL */
+};
+
+struct ps_reply_line {
+    size_t line;        /* its number, from 1 */
+    const char *prompt; /* the conversation before it, as JSON (text.h) */
+    int64_t sample;     /* how many replies to the same prompt the file has before this one */
+    struct ps_reply reply;
+    bool cut;            /* it ran into its limit */
+    const char *failure; /* there is no reply: "http 429", ...; NULL: there is one */
+    const char *detail;  /* what the server said about it, or NULL */
+    int64_t prompt_tokens, output_tokens;            /* 0: not known */
+    const char *gold, *dataset, *split, *id, *model; /* NULL: not said */
+};
+
+struct ps_reply_file;
+
+/* Reads `format->requests` and the file's checksum: the SHA-256 of its plain bytes. path is
+ * borrowed. */
+enum ps_status ps_reply_file_open(struct ps_reply_file **file, const char *path,
+                                  const struct ps_reply_format *format, struct ps_hash *hash,
+                                  struct ps_error *error);
+/* The next reply; its text is good until the next call. PS_FORMAT and PS_LIMIT refuse a line
+ * ("file:line: why"): the next call goes on behind it. */
+enum ps_status ps_reply_file_next(struct ps_reply_file *file, struct ps_reply_line *line,
+                                  bool *more, struct ps_error *error);
+size_t ps_reply_file_lines(const struct ps_reply_file *file); /* read so far */
+void ps_reply_file_close(struct ps_reply_file *file);         /* NULL is fine */

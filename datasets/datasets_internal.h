@@ -35,6 +35,9 @@ enum ps_status ps_dataset_rows_add(struct ps_dataset_rows *rows, const struct ps
                                    struct ps_error *error);
 void ps_dataset_rows_release(struct ps_dataset_rows *rows);
 
+/* "question, answer, level": the fields that are there. */
+const char *ps_dataset_fields_there(const json_t *object, char text[256]);
+
 /* Appends the rows of a stream of JSON lines. name stands in messages. */
 enum ps_status ps_dataset_read(const char *name, ps_read_function *read, void *context,
                                const struct ps_dataset_fields *fields, struct ps_arena *arena,
@@ -46,6 +49,33 @@ enum ps_status ps_dataset_read(const char *name, ps_read_function *read, void *c
 enum ps_status ps_dataset_read_file(const struct ps_dataset_fields *fields, struct ps_arena *arena,
                                     struct ps_dataset_source *source, struct ps_dataset_rows *rows,
                                     struct ps_error *error);
+
+/* ---- reply_file.c ---- */
+
+/* The same as ps_reply_file_open for what `read` hands over. */
+enum ps_status ps_reply_file_open_function(struct ps_reply_file **file, const char *name,
+                                           ps_read_function *read, void *context,
+                                           const struct ps_reply_format *format,
+                                           struct ps_error *error);
+
+/* ---- reply_line.c: what a line of replies says ---- */
+
+/* Appends the conversation before the reply as JSON and finds the reply: a text or a message that
+ * belongs to the line. Not for results of a batch. */
+enum ps_status ps_reply_line_read(const json_t *object, const struct ps_reply_format *format,
+                                  struct ps_buffer *prompt, const json_t **reply,
+                                  struct ps_error *error);
+/* Appends the conversation that a request of a batch sends. */
+enum ps_status ps_reply_line_request(const json_t *body, struct ps_buffer *prompt,
+                                     struct ps_error *error);
+/* The two parts of a reply and whether it was cut; beside: the line, where the reasoning may stand
+ * as well. What must be joined lies in the arena, all else in the values. */
+enum ps_status ps_reply_line_parts(const json_t *reply, const json_t *beside,
+                                   struct ps_arena *arena, struct ps_reply_line *line,
+                                   struct ps_error *error);
+/* gold, dataset, id, model, finish_reason. */
+enum ps_status ps_reply_line_about(const json_t *object, struct ps_arena *arena,
+                                   struct ps_reply_line *line, struct ps_error *error);
 
 /* ---- words.c: questions compared by their words ---- */
 

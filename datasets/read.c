@@ -45,8 +45,7 @@ struct reader {
     bool used[64];         /* which of the object's fields were taken, by position */
 };
 
-/* "question, answer, level": the fields that are there. */
-static const char *fields_there(const json_t *object, char text[256]) {
+const char *ps_dataset_fields_there(const json_t *object, char text[256]) {
     size_t size = 0;
     const char *key;
     json_t *value;
@@ -106,7 +105,7 @@ static enum ps_status append_field(struct reader *reader, const char *name, bool
     PS_FAIL_IF(!value && !optional, error, PS_FORMAT,
                "%s:%zu: there is no field '%s' (the fields there: %s); name the right one in the "
                "data set's description",
-               reader->name, reader->line, name, fields_there(reader->object, there));
+               reader->name, reader->line, name, ps_dataset_fields_there(reader->object, there));
     *found = value && !json_is_null(value);
     if (!*found) return PS_OK;
     mark_used(reader, name);

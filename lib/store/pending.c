@@ -126,3 +126,11 @@ enum ps_status ps_store_put_attempt(struct ps_store *store, const struct ps_stor
                      ps_store_now(), reason, detail);
     return ps_store_put_end(store, status, error);
 }
+
+enum ps_status ps_store_count_attempts(struct ps_store *store, const struct ps_store_key *key,
+                                       int64_t *count, struct ps_error *error) {
+    return ps_store_get(store, count, error,
+                        "SELECT count(*) FROM attempt WHERE prompt = ?1 AND source = ?2 AND "
+                        "sampler = ?3 AND sample = ?4",
+                        "iiii", key->prompt, key->source, key->sampler, key->sample);
+}

@@ -202,6 +202,8 @@ enum ps_status ps_store_read_partials(struct ps_store *store, int64_t source, in
 enum ps_status ps_store_put_attempt(struct ps_store *store, const struct ps_store_key *key,
                                     int64_t provenance, const char *reason, const char *detail,
                                     struct ps_error *error);
+enum ps_status ps_store_count_attempts(struct ps_store *store, const struct ps_store_key *key,
+                                       int64_t *count, struct ps_error *error);
 
 /* ---- care ---- */
 

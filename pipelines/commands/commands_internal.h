@@ -39,6 +39,7 @@ extern const struct ps_command ps_command_traces_diff;
 extern const struct ps_command ps_command_traces_export;
 extern const struct ps_command ps_command_traces_gold;
 extern const struct ps_command ps_command_traces_hash;
+extern const struct ps_command ps_command_traces_import;
 extern const struct ps_command ps_command_traces_list;
 extern const struct ps_command ps_command_traces_merge;
 extern const struct ps_command ps_command_traces_override;

@@ -2,6 +2,6 @@ cat >p.yaml <<'YAML'
 potstill: 1
 name: p
 stages:
-  - import: {file: traces.jsonl}
+  - import: {path: traces.jsonl}
 YAML
 potstill check p.yaml
