@@ -145,7 +145,7 @@ enum ps_status ps_store_ids_decode(const void *data, size_t size, int32_t *ids, 
 
 int64_t ps_store_place_decode(const void *data, size_t size) {
     const unsigned char *bytes = data;
-    int32_t offset;
+    int32_t offset = -1;
     if (size < 2 || bytes[0] != CODING_FRAME) return -1;
     size_t used = size - 1;
     bool whole = ps_store_varints_decode(bytes + 1, &used, &offset, 1, NULL) == PS_OK;

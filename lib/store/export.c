@@ -24,16 +24,6 @@ static void write_message(struct ps_json_writer *writer, const json_t *message) 
     ps_json_write_end_object(writer);
 }
 
-/* The whole reply as it was generated. */
-static bool join(struct ps_buffer *reply, const struct ps_store_trace *trace) {
-    bool thought = trace->reasoning_size > 0;
-    bool cut_thinking = trace->finish == PS_STORE_LENGTH && trace->content_size == 0;
-    return (!thought || ps_buffer_puts(reply, "<think>")) &&
-           ps_buffer_append(reply, trace->reasoning, trace->reasoning_size) &&
-           (!thought || cut_thinking || ps_buffer_puts(reply, "</think>")) &&
-           ps_buffer_append(reply, trace->content, trace->content_size);
-}
-
 static enum ps_status write_reply(struct ps_json_writer *writer, const struct ps_store_trace *trace,
                                   enum ps_store_reasoning reasoning, struct ps_error *error) {
     ps_json_write_begin_object(writer);
@@ -47,7 +37,7 @@ static enum ps_status write_reply(struct ps_json_writer *writer, const struct ps
     } else {
         struct ps_buffer reply;
         ps_buffer_init(&reply, PS_STORE_BODY_LIMIT + 64);
-        bool fits = ps_buffer_reserve(&reply, 1) && join(&reply, trace);
+        bool fits = ps_buffer_reserve(&reply, 1) && ps_store_write_reply(&reply, trace);
         ps_json_write_key(writer, "content");
         if (fits) ps_json_write_text(writer, reply.data, reply.size);
         ps_buffer_release(&reply);

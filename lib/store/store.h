@@ -294,6 +294,23 @@ enum ps_status ps_store_next(struct ps_store_cursor *cursor, struct ps_store_row
                              struct ps_error *error);
 void ps_store_cursor_close(struct ps_store_cursor *cursor);
 
+/* A query of the user's own, with the functions potstill_text(trace) and potstill_tokens(trace). It
+ * must be one statement that only reads, on a store opened for reading. Each row is handed over;
+ * text lives until the function returns. */
+enum { PS_STORE_CELLS = 200 }; /* columns at most */
+struct ps_store_cell {
+    const char *name;
+    enum { PS_STORE_NULL, PS_STORE_INTEGER, PS_STORE_REAL, PS_STORE_TEXT, PS_STORE_BLOB } type;
+    int64_t integer;
+    double real;
+    const void *data;
+    size_t size;
+};
+typedef enum ps_status ps_store_cells(void *context, const struct ps_store_cell *cells,
+                                      size_t count, struct ps_error *error);
+enum ps_status ps_store_sql(struct ps_store *store, const char *sql, ps_store_cells *row,
+                            void *context, struct ps_error *error);
+
 /* The canonical JSON of a prompt, in the arena. */
 enum ps_status ps_store_read_prompt(struct ps_store *store, int64_t prompt, struct ps_arena *arena,
                                     const char **json, struct ps_error *error);

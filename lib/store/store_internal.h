@@ -5,7 +5,12 @@
 #include "base/lock.h"
 #include "store/store.h"
 
-#include <sqlite3.h>
+#ifdef PS_STORE_EXTENSION /* extension.c */
+#    include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT3
+#else
+#    include <sqlite3.h>
+#endif
 
 enum {
     PS_STORE_APPLICATION_ID = 0x706F7473, /* "pots" */
@@ -127,6 +132,16 @@ enum ps_status ps_store_frame_decode(struct ps_store *store, struct ps_buffer *o
                                      const void *data, size_t size, int64_t raw_bytes,
                                      const void *prefix, size_t prefix_size,
                                      struct ps_error *error);
+
+/* ---- trace.c ---- */
+
+/* Appends the whole reply as it was generated; one that was cut while thinking has no </think>. */
+bool ps_store_write_reply(struct ps_buffer *reply, const struct ps_store_trace *trace);
+
+/* ---- functions.c ---- */
+
+/* Adds potstill_text and potstill_tokens to a connection; a code of SQLite's. */
+int ps_store_add_functions(sqlite3 *database);
 
 /* ---- frame.c ---- */
 

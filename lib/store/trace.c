@@ -326,3 +326,12 @@ enum ps_status ps_store_find_trace(struct ps_store *store, const struct ps_store
                         "AND sample = ?4",
                         "iiii", key->prompt, key->source, key->sampler, key->sample);
 }
+
+bool ps_store_write_reply(struct ps_buffer *reply, const struct ps_store_trace *trace) {
+    bool thought = trace->reasoning_size > 0;
+    bool cut_thinking = trace->finish == PS_STORE_LENGTH && trace->content_size == 0;
+    return (!thought || ps_buffer_puts(reply, "<think>")) &&
+           ps_buffer_append(reply, trace->reasoning, trace->reasoning_size) &&
+           (!thought || cut_thinking || ps_buffer_puts(reply, "</think>")) &&
+           ps_buffer_append(reply, trace->content, trace->content_size);
+}

@@ -46,6 +46,7 @@ extern const struct ps_command ps_command_traces_override;
 extern const struct ps_command ps_command_traces_pack;
 extern const struct ps_command ps_command_traces_salvage;
 extern const struct ps_command ps_command_traces_show;
+extern const struct ps_command ps_command_traces_sql;
 extern const struct ps_command ps_command_traces_stats;
 extern const struct ps_command ps_command_traces_verify;
 extern const struct ps_command ps_command_train;

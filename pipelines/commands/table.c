@@ -29,6 +29,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_traces_override,
     &ps_command_traces_delete,
     &ps_command_traces_backup,
+    &ps_command_traces_sql,
     &ps_command_traces_pack,
     &ps_command_traces_verify,
     &ps_command_traces_salvage,
@@ -60,7 +61,6 @@ const char *const ps_commands_not_built[] = {
     "model convert",
     "text render",
     "traces replay",
-    "traces sql",
     NULL,
     /* clang-format on */
 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# traces.sh POTSTILL MAKE_STORE: the commands that look into a store.
+# traces.sh POTSTILL MAKE_STORE EXTENSION: the commands that look into a store.
 set -u
 potstill=$1
 folder=$(mktemp -d)
@@ -64,12 +64,21 @@ expect 0 '^6 traces packed: [0-9]+ bytes before, [0-9]+ now$' traces pack "$stor
 expect 0 '^\{"packed":0,"file_bytes_before":[0-9]+,"file_bytes":[0-9]+\}$' traces pack "$store" --json
 expect 0 "^$hash$" traces hash "$store"
 expect 0 '"ids":\[7,1000,3\],"logprobs":\[-0\.5,-1\.25,0\]' traces show "$store" 1 --tokens --json
+expect 0 '^ +1  <think>$' traces sql "$store" 'SELECT id, potstill_text(id) FROM trace ORDER BY id LIMIT 1'
+expect 0 '^\{"t":"\[7,1000,3\]","n":6,"x":null,"b":"00ff"\}$' traces sql "$store" --json "SELECT potstill_tokens(min(id)) AS t, count(*) AS n, NULL AS x, x'00ff' AS b FROM trace"
+expect 2 'would change the store' traces sql "$store" 'DELETE FROM trace'
+expect 2 'one statement at a time' traces sql "$store" 'SELECT 1; SELECT 2'
+expect 2 'no such column: foo' traces sql "$store" 'SELECT foo FROM trace'
+expect 2 'no trace 99' traces sql "$store" 'SELECT potstill_text(99)'
 expect 2 'no such store' traces stats "$folder/absent.db"
 expect 2 'not a trace store' traces list "$0"
 expect 2 'did you mean --verdict' traces list "$store" --verdct correct
 expect 2 'neither stop nor length' traces list "$store" --finish foo
 expect 0 '^6 traces, 0 of them lost, 0 problems$' traces verify "$store"
 sqlite=$(command -v sqlite3) && {
+    extension=$("$sqlite" "$store" ".load $3" "SELECT potstill_tokens(id), potstill_text(1) FROM trace WHERE id = 2")
+    [ "$extension" = "$(printf '[7,1000,3]|<think>\nOne and one.\n</think>\n\n\\boxed{2}')" ] ||
+        { echo "the extension of sqlite3 says: $extension"; failures=$((failures + 1)); }
     "$sqlite" "$store" "UPDATE frame SET data = CAST(x'00' || data AS BLOB)"
     expect 1 'trace [0-9]+ cannot be read: .*frame [0-9]+ is damaged' traces hash "$store"
     expect 1 'lost: trace 2 \(sums/train:4, sample 1 of tiny\)' traces verify "$store"
