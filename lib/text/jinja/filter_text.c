@@ -240,7 +240,8 @@ FILTER(run_truncate) {
     if ((int64_t)ps_jinja_count(string) <= length + leeway) return PS_OK;
     size_t stop = ps_jinja_offset(string, (size_t)(length - tail));
     struct string blank = {.text = " ", .size = 1};
-    ptrdiff_t word = ps_jinja_find_last(string, &blank, stop);
+    ptrdiff_t word;
+    PS_TRY(ps_jinja_find_last(render, string, &blank, stop, &word));
     bool kills = GIVEN(1) && ps_jinja_truth(call->arguments[1]);
     if (!kills && word >= 0) stop = (size_t)word;
     ps_jinja_begin(render, &builder);

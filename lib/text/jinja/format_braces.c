@@ -151,8 +151,10 @@ static enum ps_status put_field(struct builder *out, struct value value, char co
     return ps_jinja_put_text(out, value.string, &spec, spec.align ? spec.align : '<');
 }
 
-enum ps_status ps_jinja_format_braces(struct render *render, const struct string *format,
-                                      const struct arguments *arguments, struct value *result) {
+/* nested: within the specification of a field, which may have fields itself, but no deeper. */
+static enum ps_status format_braces(struct render *render, const struct string *format,
+                                    const struct arguments *arguments, bool nested,
+                                    struct value *result) {
     struct fields fields = {.arguments = arguments};
     struct builder out;
     ps_jinja_begin(render, &out);
@@ -184,11 +186,18 @@ enum ps_status ps_jinja_format_braces(struct render *render, const struct string
         struct value value, spec;
         PS_TRY(find_field(render, &fields, &name, &value));
         PS_TRY(ps_jinja_slice(render, format, colon < end ? colon + 1 : end, end, &spec));
-        if (memchr(spec.string->text, '{', spec.string->size))
-            PS_TRY(ps_jinja_format_braces(render, spec.string, arguments, &spec));
+        if (memchr(spec.string->text, '{', spec.string->size)) {
+            if (nested) return ps_jinja_fail(render, "Max string recursion exceeded");
+            PS_TRY(format_braces(render, spec.string, arguments, true, &spec));
+        }
         PS_TRY(put_field(&out, value, conversion, spec.string));
     }
     PS_TRY(ps_jinja_end(&out, result));
     ((struct string *)result->string)->markup = format->markup;
     return PS_OK;
+}
+
+enum ps_status ps_jinja_format_braces(struct render *render, const struct string *format,
+                                      const struct arguments *arguments, struct value *result) {
+    return format_braces(render, format, arguments, false, result);
 }

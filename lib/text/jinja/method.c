@@ -94,8 +94,11 @@ static enum ps_status search(struct render *render, const struct call *call, boo
     PS_TRY(ps_jinja_need_string(render, call->arguments[0], "what is searched", &needle));
     PS_TRY(part_of(render, call, 1, &begin, &end, &valid));
     struct string part = {.text = string->text, .size = end};
-    ptrdiff_t at =
-        last ? ps_jinja_find_last(&part, needle, end) : ps_jinja_find(&part, needle, begin);
+    ptrdiff_t at;
+    if (last)
+        PS_TRY(ps_jinja_find_last(render, &part, needle, end, &at));
+    else
+        at = ps_jinja_find(&part, needle, begin);
     if (!valid || at < (ptrdiff_t)begin) at = -1;
     if (at < 0 && fails) return ps_jinja_fail(render, "substring not found");
     struct string before = {.text = string->text, .size = at < 0 ? 0 : (size_t)at};

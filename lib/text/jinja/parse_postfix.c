@@ -84,10 +84,14 @@ static enum ps_status parse_argument(struct parser *parser, struct node *call,
         PS_TRY(ps_jinja_parse_expression(parser, &keyword->parts[0]));
         PS_TRY(ps_jinja_finish(parser, keyword));
         *keywords = &keyword->next;
-        for (struct node *other = part[CALL_KEYWORDS]; other != keyword; other = other->next)
+        size_t count = 0;
+        for (struct node *other = part[CALL_KEYWORDS]; other != keyword; other = other->next) {
+            if (++count > MAX_NAMES)
+                return ps_jinja_parse_error(parser, token, "more than %d arguments", MAX_NAMES);
             if (other->text->size == keyword->text->size &&
                 memcmp(other->text->text, keyword->text->text, keyword->text->size) == 0)
                 return ps_jinja_parse_error(parser, token, "keyword argument repeated");
+        }
     } else {
         fits = fits && !part[CALL_LIST] && !part[CALL_KEYWORDS];
         PS_TRY(ps_jinja_parse_expression(parser, *positional));

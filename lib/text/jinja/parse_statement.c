@@ -112,11 +112,16 @@ static enum ps_status parse_signature(struct parser *parser, struct node *node) 
     while (parser->token->type != ')') {
         if (node->parts[MACRO_PARAMETERS]) PS_TRY(ps_jinja_expect(parser, ',', "','"));
         PS_TRY(parse_name(parser, last));
+        size_t count = 0;
         for (struct node *other = node->parts[MACRO_PARAMETERS]; other != *last;
-             other = other->next)
+             other = other->next) {
+            if (++count > MAX_NAMES)
+                return ps_jinja_parse_error(parser, parser->token - 1, "more than %d parameters",
+                                            MAX_NAMES);
             if (other->text->size == (*last)->text->size &&
                 memcmp(other->text->text, (*last)->text->text, other->text->size) == 0)
                 return ps_jinja_parse_error(parser, parser->token - 1, "parameter repeated");
+        }
         last = &(*last)->next;
         if (parser->token->type == '=') {
             parser->token++;

@@ -153,16 +153,14 @@ static enum ps_status parse_word(struct parser *parser, bool target, struct node
 
 /* A string; those that stand beside each other are one. */
 static enum ps_status parse_string(struct parser *parser, struct node *made) {
-    struct token all = *parser->token++;
-    while (parser->token->type == TOKEN_STRING) {
-        const struct token *more = parser->token++;
-        char *joined = ps_arena_alloc(&parser->template->arena, all.size + more->size + 1);
-        PS_FAIL_IF_NULL(joined, parser->error);
-        memcpy(joined, all.text, all.size);
-        memcpy(joined + all.size, more->text, more->size);
-        all.text = joined;
-        all.size += more->size;
-    }
+    struct token all = *parser->token;
+    const struct token *end = parser->token;
+    for (all.size = 0; end->type == TOKEN_STRING; end++) all.size += end->size;
+    char *text = ps_arena_alloc(&parser->template->arena, all.size + 1);
+    PS_FAIL_IF_NULL(text, parser->error);
+    all.text = text;
+    for (; parser->token < end; text += parser->token++->size)
+        memcpy(text, parser->token->text, parser->token->size);
     made->constant.type = TYPE_STRING;
     made->constant.string = ps_jinja_token_string(parser, &all);
     PS_FAIL_IF_NULL(made->constant.string, parser->error);

@@ -9,7 +9,7 @@
 #include "text/jinja/value_internal.h"
 
 enum {
-    MAX_STEPS = 20 << 20,   /* some seconds */
+    MAX_STEPS = 10 << 20,   /* some seconds */
     MAX_MEMORY = 256 << 20, /* bytes of values */
     MAX_TEXT = 32 << 20,    /* bytes of one text, the rendered one too */
     MAX_DEPTH = 900,        /* of nested evaluation, calls of macros included */
@@ -162,9 +162,10 @@ enum ps_status ps_jinja_own(struct render *render, const char *text, struct valu
 /* Bytes [begin, end) of a string, with their marks. */
 enum ps_status ps_jinja_slice(struct render *render, const struct string *string, size_t begin,
                               size_t end, struct value *result);
-/* Where needle begins in [from, size), or -1. */
+/* Where needle begins in [from, size), or last in [0, end), or -1. */
 ptrdiff_t ps_jinja_find(const struct string *string, const struct string *needle, size_t from);
-ptrdiff_t ps_jinja_find_last(const struct string *string, const struct string *needle, size_t end);
+enum ps_status ps_jinja_find_last(struct render *render, const struct string *string,
+                                  const struct string *needle, size_t end, ptrdiff_t *at);
 bool ps_jinja_is(const struct string *string, const char *text);
 enum strip { STRIP_LEFT = 1, STRIP_RIGHT = 2, STRIP_BOTH = 3 };
 /* characters NULL: white space */

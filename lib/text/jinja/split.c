@@ -92,7 +92,8 @@ static enum ps_status rsplit_at(struct parts *parts, const struct string *string
                                 const struct string *separator, int64_t limit) {
     size_t end = string->size;
     for (; limit != 0; limit--) {
-        ptrdiff_t found = ps_jinja_find_last(string, separator, end);
+        ptrdiff_t found;
+        PS_TRY(ps_jinja_find_last(parts->render, string, separator, end, &found));
         if (found < 0) break;
         PS_TRY(add_part(parts, string, (size_t)found + separator->size, end));
         end = (size_t)found;
@@ -154,8 +155,11 @@ static enum ps_status partition(struct render *render, const struct call *call, 
     const struct string *separator, *string = call->self.string;
     PS_TRY(ps_jinja_need_string(render, call->arguments[0], "a separator", &separator));
     if (separator->size == 0) return ps_jinja_fail(render, "empty separator");
-    ptrdiff_t at = last ? ps_jinja_find_last(string, separator, string->size)
-                        : ps_jinja_find(string, separator, 0);
+    ptrdiff_t at;
+    if (last)
+        PS_TRY(ps_jinja_find_last(render, string, separator, string->size, &at));
+    else
+        at = ps_jinja_find(string, separator, 0);
     struct parts parts = {.render = render};
     size_t begin = at >= 0 ? (size_t)at : last ? 0 : string->size;
     size_t end = at >= 0 ? begin + separator->size : begin;

@@ -76,12 +76,17 @@ ptrdiff_t ps_jinja_find(const struct string *string, const struct string *needle
     return found ? found - string->text : -1;
 }
 
-ptrdiff_t ps_jinja_find_last(const struct string *string, const struct string *needle, size_t end) {
-    if (needle->size > end) return -1;
-    for (size_t at = end - needle->size;; at--) {
-        if (memcmp(string->text + at, needle->text, needle->size) == 0) return (ptrdiff_t)at;
-        if (at == 0) return -1;
+enum ps_status ps_jinja_find_last(struct render *render, const struct string *string,
+                                  const struct string *needle, size_t end, ptrdiff_t *at) {
+    *at = needle->size > end ? -1 : (ptrdiff_t)(end - needle->size);
+    for (; *at >= 0; --*at) {
+        const char *text = string->text + *at;
+        if (needle->size == 0) return PS_OK;
+        if (text[0] != needle->text[0]) continue;
+        PS_TRY(ps_jinja_charge(render, 1 + needle->size / 64));
+        if (memcmp(text, needle->text, needle->size) == 0) return PS_OK;
     }
+    return ps_jinja_charge(render, end / 64);
 }
 
 bool ps_jinja_is(const struct string *string, const char *text) {
@@ -109,12 +114,15 @@ enum ps_status ps_jinja_strip(struct render *render, const struct string *string
                               const struct string *characters, enum strip sides,
                               struct value *result) {
     size_t begin = 0, end = string->size, length;
-    PS_TRY(ps_jinja_charge(render, characters ? characters->size : 1));
+    size_t cost = characters ? 1 + characters->size / 64 : 1; /* of each character */
     while ((sides & STRIP_LEFT) && begin < end &&
-           (length = strippable(string->text + begin, end - begin, characters)) > 0)
+           (length = strippable(string->text + begin, end - begin, characters)) > 0) {
+        PS_TRY(ps_jinja_charge(render, cost));
         begin += length;
+    }
     while ((sides & STRIP_RIGHT) && begin < end) {
         size_t at = end - 1;
+        PS_TRY(ps_jinja_charge(render, cost));
         while (is_continuation(string->text[at])) at--;
         if (!strippable(string->text + at, end - at, characters)) break;
         end = at;

@@ -91,8 +91,13 @@ enum ps_status ps_jinja_equal(struct render *render, struct value a, struct valu
         *equal = a.string->size == b.string->size && compare_strings(a.string, b.string) == 0;
         return ps_jinja_charge(render, *equal ? a.string->size / 64 : 0);
     case TYPE_LIST:
-    case TYPE_TUPLE: return equal_lists(render, a.list, b.list, equal);
-    case TYPE_DICT: return equal_dicts(render, a.dict, b.dict, equal);
+    case TYPE_TUPLE:
+    case TYPE_DICT:
+        if (++render->depth > MAX_DEPTH) return ps_jinja_limit(render, "a value nested too deeply");
+        PS_TRY(a.type == TYPE_DICT ? equal_dicts(render, a.dict, b.dict, equal)
+                                   : equal_lists(render, a.list, b.list, equal));
+        render->depth--;
+        return PS_OK;
     case TYPE_RANGE:
         *equal = a.range->count == b.range->count &&
                  (a.range->count == 0 || (a.range->start == b.range->start &&
@@ -108,7 +113,11 @@ static enum ps_status compare_lists(struct render *render, const char *symbol, c
     for (size_t i = 0; i < count; i++) {
         bool equal;
         PS_TRY(ps_jinja_equal(render, a->items[i], b->items[i], &equal));
-        if (!equal) return ps_jinja_compare(render, symbol, a->items[i], b->items[i], order);
+        if (equal) continue;
+        if (++render->depth > MAX_DEPTH) return ps_jinja_limit(render, "a value nested too deeply");
+        PS_TRY(ps_jinja_compare(render, symbol, a->items[i], b->items[i], order));
+        render->depth--;
+        return PS_OK;
     }
     *order = (a->count > b->count) - (a->count < b->count);
     return PS_OK;
@@ -241,11 +250,16 @@ enum ps_status ps_jinja_fail_undefined(struct render *render, struct value value
 
 /* ---- dictionaries and lists ---- */
 
-bool ps_jinja_is_hashable(struct value value) {
+/* Tuples in tuples count as hashable down to some depth only. */
+static bool is_hashable(struct value value, unsigned depth) {
     if (value.type == TYPE_TUPLE)
         for (size_t i = 0; i < value.list->count; i++)
-            if (!ps_jinja_is_hashable(value.list->items[i])) return false;
+            if (depth == 0 || !is_hashable(value.list->items[i], depth - 1)) return false;
     return value.type != TYPE_LIST && value.type != TYPE_DICT && value.type != TYPE_VIEW;
+}
+
+bool ps_jinja_is_hashable(struct value value) {
+    return is_hashable(value, 8);
 }
 
 enum ps_status ps_jinja_dict_find(struct render *render, const struct dict *dict, struct value key,
