@@ -1,11 +1,11 @@
 /* Where a model's folder keeps its chat template, as transformers looks for it:
  * chat_template.jinja, else chat_template.json, else `chat_template` of tokenizer_config.json, a
- * text or a list of
- * {"name", "template"} of which "default" is taken. */
+ * text or a list of {"name", "template"} of which "default" is taken. */
 #include "text/text_internal.h"
 
 #include "base/file.h"
 #include "base/json.h"
+#include "text/jinja/jinja.h"
 
 #include <string.h>
 
@@ -76,5 +76,50 @@ enum ps_status ps_chat_template_load(const char *path, struct ps_buffer *source,
             status = read_file(file, source, found, error);
     }
     ps_arena_release(&arena);
+    return status;
+}
+
+/* ---- with the model's special tokens ---- */
+
+/* What tokenizer_config.json sets; a token that is null there is undefined in templates. */
+static enum ps_status read_special_tokens(const char *folder, json_t *tokens,
+                                          struct ps_error *error) {
+    static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                       "pad_token", "cls_token", "mask_token"};
+    struct ps_arena arena;
+    json_t *config = NULL;
+    ps_arena_init(&arena, 1 << 16);
+    const char *path = ps_path_join(&arena, folder, "tokenizer_config.json");
+    enum ps_status status = path ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
+    if (path && ps_file_exists(path)) status = ps_json_read_file(path, MAX_CONFIG, &config, error);
+    for (size_t i = 0; status == PS_OK && i < sizeof keys / sizeof *keys; i++) {
+        json_t *value = json_object_get(config, keys[i]);
+        if (json_is_object(value)) value = json_object_get(value, "content");
+        if (json_is_string(value) && json_object_set(tokens, keys[i], value) != 0)
+            status = ps_error_set(error, PS_MEMORY, "out of memory");
+    }
+    json_decref(config);
+    ps_arena_release(&arena);
+    return status;
+}
+
+enum ps_status ps_jinja_open(const char *path, struct ps_jinja **template, json_t **tokens,
+                             struct ps_error *error) {
+    enum ps_status status = PS_OK;
+    struct ps_buffer source;
+    bool found;
+    *template = NULL;
+    *tokens = json_object();
+    ps_buffer_init(&source, MAX_CONFIG);
+    PS_FAIL_DONE_IF_NULL(*tokens, error);
+    PS_TRY_DONE(ps_chat_template_load(path, &source, &found, error));
+    PS_FAIL_DONE_IF(!found, error, PS_NOT_FOUND, "%s has no chat template", path);
+    if (ps_directory_exists(path)) PS_TRY_DONE(read_special_tokens(path, *tokens, error));
+    status = ps_jinja_parse(path, source.data ? source.data : "", source.size, template, error);
+done:
+    ps_buffer_release(&source);
+    if (status == PS_OK) return PS_OK;
+    json_decref(*tokens);
+    *tokens = NULL;
     return status;
 }

@@ -32,6 +32,7 @@ extern const struct ps_command ps_command_select;
 extern const struct ps_command ps_command_status;
 extern const struct ps_command ps_command_text_decode;
 extern const struct ps_command ps_command_text_encode;
+extern const struct ps_command ps_command_text_render;
 extern const struct ps_command ps_command_text_train;
 extern const struct ps_command ps_command_traces_backup;
 extern const struct ps_command ps_command_traces_delete;

@@ -41,6 +41,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_dataset_show,
     &ps_command_text_encode,
     &ps_command_text_decode,
+    &ps_command_text_render,
     &ps_command_text_train,
     &ps_command_doctor,
     &ps_command_bench_gemm,
@@ -59,7 +60,6 @@ const char *const ps_commands_not_built[] = {
     "bench store",
     "fetch",
     "model convert",
-    "text render",
     "traces replay",
     NULL,
     /* clang-format on */

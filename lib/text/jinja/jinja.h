@@ -18,6 +18,12 @@ enum ps_status ps_jinja_parse(const char *name, const char *source, size_t size,
                               struct ps_jinja **template, struct ps_error *error);
 void ps_jinja_free(struct ps_jinja *template); /* NULL is fine */
 
+/* The template of a model's folder or of a file (its Jinja, or a JSON file with `chat_template`),
+ * and the special tokens that the folder's tokenizer_config.json sets, as variables: a new object,
+ * empty for a file. PS_NOT_FOUND: there is no such path, or no template. */
+enum ps_status ps_jinja_open(const char *path, struct ps_jinja **template, json_t **tokens,
+                             struct ps_error *error);
+
 struct ps_jinja_input {
     /* Becomes `messages`: role (the template's own) and content (as it is marked). Or NULL. */
     const struct ps_conversation *conversation;
