@@ -23,7 +23,10 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 # ---- packages ----
 
 packages=(gcc libc6-dev meson ninja-build pkg-config libzstd-dev zlib1g-dev libsqlite3-dev
-    libjansson-dev libfyaml-dev libpcre2-dev libutf8proc-dev libgmp-dev libssl-dev sqlite3)
+    libjansson-dev libfyaml-dev libpcre2-dev libutf8proc-dev libgmp-dev libflint-dev libssl-dev
+    sqlite3)
+# FLINT 3 has Calcium inside; Debian 12 has FLINT 2.
+grep -q bookworm /etc/os-release && packages+=(libcalcium-dev libflint-arb-dev libantic-dev)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

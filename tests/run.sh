@@ -15,8 +15,10 @@ jobs=$(nproc)
 # ---- packages ----
 
 packages=(gcc libc6-dev meson ninja-build pkg-config libzstd-dev zlib1g-dev libsqlite3-dev
-    libjansson-dev libfyaml-dev libpcre2-dev libutf8proc-dev libgmp-dev libssl-dev libcmocka-dev
-    sqlite3 zstd)
+    libjansson-dev libfyaml-dev libpcre2-dev libutf8proc-dev libgmp-dev libflint-dev libssl-dev
+    libcmocka-dev sqlite3 zstd)
+# FLINT 3 has Calcium inside; Debian 12 has FLINT 2.
+grep -q bookworm /etc/os-release && packages+=(libcalcium-dev libflint-arb-dev libantic-dev)
 $all && packages+=(clang libclang-rt-dev libomp-dev)
 missing=()
 for package in "${packages[@]}"; do

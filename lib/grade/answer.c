@@ -1,9 +1,10 @@
 /* From an answer's text to something comparable, and the comparison.
  *
- * Kinds are decided in this order: a number; a choice letter; words; else an expression, of which
- * only equal text can be told for certain. Two expressions with different text may be equal
- * ("2\sqrt2" and "\sqrt8"), so they are undecided, never wrong. */
+ * Kinds are decided in this order: a number; a choice letter; words; else an expression. Numbers
+ * are compared as fractions, words as text; what has equal text is equal; expressions are parsed to
+ * trees (parse.c) and compared there (compare.c). */
 #include "grade/answer_internal.h"
+#include "grade/tree_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,6 +217,8 @@ enum ps_status ps_answer_read(struct ps_grade_text text, const struct ps_grade_p
         s = equals + 1;
         while (*s == ' ') s++;
     }
+    answer->source = ps_strdup(answer->name[0] ? normal.data : s);
+    PS_FAIL_DONE_IF_NULL(answer->source, error);
     if (!*s) {
         answer->kind = PS_ANSWER_EMPTY;
         answer->text = ps_strdup("");
@@ -230,8 +233,9 @@ done:
 
 void ps_answer_release(struct ps_answer *answer) {
     mpq_clear(answer->value);
+    ps_free(answer->source);
     ps_free(answer->text);
-    answer->text = NULL;
+    answer->source = answer->text = NULL;
 }
 
 /* Whether x, longer or exact, rounds to a decimal of `places` places. At a tie both roundings in
@@ -331,6 +335,58 @@ static int shown(const char *text) {
     return (int)size;
 }
 
+/* "5m" may be five metres or a product. */
+static bool may_have_unit(const struct ps_answer *answer) {
+    size_t size = strlen(answer->text);
+    const char *unit, *last = answer->text + (size ? size - 1 : 0);
+    return answer->kind == PS_ANSWER_EXPRESSION && size > 1 && !letter(last[-1]) &&
+           ps_answer_unit(last, true, &unit) == 1;
+}
+
+/* Words that are no product of letters are not. */
+static bool are_both_maths(const struct ps_answer *a, const struct ps_answer *b) {
+    return (a->kind != PS_ANSWER_WORDS || a->bare) && (b->kind != PS_ANSWER_WORDS || b->bare);
+}
+
+/* Both as trees; decimals as in struct ps_tree_comparison. */
+static enum ps_verdict compare_expressions(const struct ps_answer *gold,
+                                           const struct ps_answer *answer, int decimals,
+                                           char reason[256]) {
+    struct ps_arena arena;
+    struct ps_tree trees[2];
+    struct ps_tree_comparison comparison = {.decimals = decimals};
+    enum ps_truth truth = PS_TRUTH_UNKNOWN;
+    ps_arena_init(&arena, 64 << 20);
+    const char *problem = "out of memory";
+    if (ps_answer_spells_number(gold->source) || ps_answer_spells_number(answer->source))
+        problem = "a number in words";
+    else if (ps_tree_parse(gold->source, &arena, &trees[0], NULL) != PS_OK ||
+             ps_tree_parse(answer->source, &arena, &trees[1], NULL) != PS_OK)
+        ;
+    else if (!are_both_maths(gold, answer) && (trees[0].root || trees[1].root)) {
+        truth = PS_TRUTH_NO;
+        problem = "words and an expression";
+    } else if (!trees[0].root || !trees[1].root)
+        problem = trees[!!trees[0].root].problem;
+    else if (may_have_unit(gold) != may_have_unit(answer))
+        problem = "a letter that may be a unit";
+    else if (trees[0].unit[0] && trees[1].unit[0] && strcmp(trees[0].unit, trees[1].unit) != 0)
+        problem = "different units";
+    else {
+        truth = ps_trees_equal(&trees[0], &trees[1], &arena, &comparison);
+        problem = comparison.how;
+    }
+    ps_arena_release(&arena);
+    if (truth == PS_TRUTH_UNKNOWN)
+        snprintf(reason, 256, "cannot tell whether \"%.*s\" is \"%.*s\": %s", shown(answer->text),
+                 answer->text, shown(gold->text), gold->text, problem);
+    else
+        snprintf(reason, 256, "%s", problem);
+    return truth == PS_TRUTH_YES  ? PS_VERDICT_CORRECT
+           : truth == PS_TRUTH_NO ? PS_VERDICT_WRONG
+                                  : PS_VERDICT_UNDECIDED;
+}
+
 enum ps_verdict ps_answer_compare(const struct ps_answer *gold, const struct ps_answer *answer,
                                   bool percent, char reason[256]) {
     enum ps_answer_kind g = gold->kind, a = answer->kind;
@@ -371,13 +427,15 @@ enum ps_verdict ps_answer_compare(const struct ps_answer *gold, const struct ps_
         snprintf(reason, 256, "a number and words");
         return PS_VERDICT_WRONG;
     }
-    snprintf(reason, 256, "cannot tell whether \"%.*s\" is \"%.*s\"", shown(answer->text),
-             answer->text, shown(gold->text), gold->text);
-    return PS_VERDICT_UNDECIDED;
+    return compare_expressions(gold, answer, gold->decimals, reason);
 }
 
 bool ps_answer_same(const struct ps_answer *a, const struct ps_answer *b) {
-    if (a->kind == PS_ANSWER_BROKEN || a->kind != b->kind) return false;
-    if (a->kind == PS_ANSWER_NUMBER) return mpq_equal(a->value, b->value);
-    return strcmp(a->text, b->text) == 0;
+    char reason[256];
+    if (a->kind == PS_ANSWER_BROKEN || b->kind == PS_ANSWER_BROKEN) return false;
+    if (a->kind == PS_ANSWER_NUMBER && b->kind == PS_ANSWER_NUMBER)
+        return mpq_equal(a->value, b->value);
+    if (a->kind == b->kind && strcmp(a->text, b->text) == 0) return true;
+    bool expression = a->kind == PS_ANSWER_EXPRESSION || b->kind == PS_ANSWER_EXPRESSION;
+    return expression && compare_expressions(a, b, -1, reason) == PS_VERDICT_CORRECT;
 }

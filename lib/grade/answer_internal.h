@@ -30,6 +30,7 @@ struct ps_answer {
     int decimals;              /* digits behind the point, -1 for a fraction */
     char unit[PS_ANSWER_UNIT]; /* canonical unit ("percent", "meter^2"), "" without */
     char name[PS_ANSWER_UNIT]; /* of "x = 5" it is "x" */
+    char *source;              /* the normalised text, "x = " included */
     char *text;                /* canonical form; for a number "n/d" in lowest terms */
     bool bare;                 /* words that stood outside \text{}: might be a product of letters */
     const char *problem;       /* why it is BROKEN; a static string */
@@ -51,6 +52,10 @@ bool ps_answer_number(const char *s, const struct ps_grade_profile *profile,
 /* Canonical name of the unit that stands at s, and its length in bytes; 0 when there is none.
  * in_text: inside \text{}, where single letters are units too. */
 size_t ps_answer_unit(const char *s, bool in_text, const char **name);
+
+/* The units that stand at s, as in "cm^{2}" or "miles per hour": how many bytes, 0 for none, and
+ * their canonical name. */
+size_t ps_answer_units(const char *s, char unit[PS_ANSWER_UNIT]);
 
 /* Whether plain words behind a number may be dropped: none changes what it says ("million"). */
 bool ps_answer_only_nouns(const char *s);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION "1"
+#define VERSION "2"
 
 static const char *const verdict_names[] = {
 #define X(suffix, name) name,

@@ -304,6 +304,15 @@ static void caret(struct normaliser *n) {
         return;
     }
     emit_string(n, "^");
+    size_t digits = 0; /* "x^10" is x^{10} to all who write it */
+    while (n->p + digits < n->end && is_digit(n->p[digits])) digits++;
+    if (digits > 1) {
+        emit_string(n, "{");
+        emit(n, n->p, digits);
+        emit_string(n, "}");
+        n->p += digits;
+        return;
+    }
     argument(n, 1);
 }
 

@@ -269,6 +269,12 @@ static bool unit_suffix(struct scan *s, char unit[PS_ANSWER_UNIT]) {
     return true;
 }
 
+size_t ps_answer_units(const char *text, char unit[PS_ANSWER_UNIT]) {
+    struct scan s = {.p = text};
+    unit[0] = 0;
+    return unit_suffix(&s, unit) ? (size_t)(s.p - text) : 0;
+}
+
 bool ps_answer_number(const char *text, const struct ps_grade_profile *profile,
                       struct ps_answer *answer, const char **problem) {
     struct scan s = {.p = text};

@@ -1,0 +1,48 @@
+#pragma once
+/* What the two files of the parser share. */
+
+#include "grade/answer_internal.h"
+#include "grade/tree_internal.h"
+
+struct ps_parser {
+    const char *start, *at;
+    struct ps_arena *arena;
+    const char *problem; /* the first one; a static string */
+    int depth, nodes;
+    int brackets; /* open ones: within them a comma separates, outside "1,234" is a number */
+    int bars;     /* open | of absolute values */
+    bool out_of_memory;
+};
+
+/* All of these return NULL when there is a problem. */
+struct ps_node *ps_parse_fail(struct ps_parser *p, const char *problem);
+struct ps_node *ps_parse_node(struct ps_parser *p, enum ps_node_kind kind, const char *name,
+                              size_t count);
+struct ps_node *ps_parse_unary(struct ps_parser *p, enum ps_node_kind kind, const char *name,
+                               struct ps_node *item);
+struct ps_node *ps_parse_binary(struct ps_parser *p, enum ps_node_kind kind, const char *name,
+                                struct ps_node *first, struct ps_node *second);
+
+struct ps_node *ps_parse_primary(struct ps_parser *p);
+struct ps_node *ps_parse_braced(struct ps_parser *p); /* "{" sum "}" */
+struct ps_node *ps_parse_product(struct ps_parser *p);
+struct ps_node *ps_parse_sum(struct ps_parser *p);
+struct ps_node *ps_parse_list(struct ps_parser *p, enum ps_node_kind kind);
+
+/* Whether the text at the mark at `at` is part of a product (\mathrm{e}, \operatorname{arcsin});
+ * single letters else are units. */
+bool ps_parse_is_text_factor(const char *at);
+
+void ps_parse_skip(struct ps_parser *p);
+/* A command's name (\pi) must end where its letters do. */
+bool ps_parse_peek(struct ps_parser *p, const char *literal);
+bool ps_parse_accept(struct ps_parser *p, const char *literal);
+
+static inline bool ps_parse_is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+/* U+221A */
+static inline bool ps_parse_is_root_sign(const char *at) {
+    return (unsigned char)at[0] == 0xE2 && (unsigned char)at[1] == 0x88 &&
+           (unsigned char)at[2] == 0x9A;
+}
