@@ -129,6 +129,7 @@ static bool begins_factor(struct ps_parser *p) {
         "\\to",   "\\approx", "\\equiv", "\\mid", "\\subset", "\\setminus"};
     ps_parse_skip(p);
     char c = *p->at;
+    if (p->in_argument && (c == '(' || c == '[' || ps_parse_is_function(p->at))) return false;
     if (c == '|') return p->bars == 0;
     if (c == '\\') {
         for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
@@ -207,7 +208,9 @@ struct ps_node *ps_parse_product(struct ps_parser *p) {
 
 struct ps_node *ps_parse_sum(struct ps_parser *p) {
     struct items terms = {.count = 0};
+    bool in_argument = p->in_argument;
     if (++p->depth > PS_TREE_DEPTH) return ps_parse_fail(p, "it is nested too deeply");
+    p->in_argument = false;
     for (;;) {
         bool minus = ps_parse_accept(p, "-"), plus = !minus && ps_parse_accept(p, "+");
         const char *both = ps_parse_accept(p, "\\pm")   ? "+"
@@ -221,6 +224,7 @@ struct ps_node *ps_parse_sum(struct ps_parser *p) {
         if (!add(p, &terms, term)) return NULL;
     }
     p->depth--;
+    p->in_argument = in_argument;
     return gather(p, PS_NODE_SUM, &terms);
 }
 

@@ -9,8 +9,9 @@ struct ps_parser {
     struct ps_arena *arena;
     const char *problem; /* the first one; a static string */
     int depth, nodes;
-    int brackets; /* open ones: within them a comma separates, outside "1,234" is a number */
-    int bars;     /* open | of absolute values */
+    int brackets;     /* open ones: within them a comma separates, outside "1,234" is a number */
+    int bars;         /* open | of absolute values */
+    bool in_argument; /* of a function without brackets: other functions and brackets end it */
     bool out_of_memory;
 };
 
@@ -28,6 +29,9 @@ struct ps_node *ps_parse_braced(struct ps_parser *p); /* "{" sum "}" */
 struct ps_node *ps_parse_product(struct ps_parser *p);
 struct ps_node *ps_parse_sum(struct ps_parser *p);
 struct ps_node *ps_parse_list(struct ps_parser *p, enum ps_node_kind kind);
+
+/* Whether a function's name stands here. */
+bool ps_parse_is_function(const char *at);
 
 /* Whether the text at the mark at `at` is part of a product (\mathrm{e}, \operatorname{arcsin});
  * single letters else are units. */

@@ -164,7 +164,11 @@ static struct ps_node *argument(struct ps_parser *p) {
                                                  : inside;
     }
     if (ps_parse_peek(p, "-")) return ps_parse_fail(p, "a function of a signed number");
-    return ps_parse_product(p);
+    bool outer = p->in_argument;
+    p->in_argument = true;
+    struct ps_node *product = ps_parse_product(p);
+    p->in_argument = outer;
+    return product;
 }
 
 /* Behind a function's name: powers ("\sin^{2} x"), the base of a logarithm, the argument. */
@@ -225,6 +229,14 @@ static struct ps_node *plain_word(struct ps_parser *p) {
         return constant(p, name);
     }
     return variable(p, 1);
+}
+
+bool ps_parse_is_function(const char *at) {
+    while (*at == PS_TEXT_BEGIN || *at == ' ' || *at == '\\') at++;
+    size_t size = letters_at(at);
+    for (; size >= 2; size--)
+        if (function_at(at, size)) return true;
+    return false;
 }
 
 bool ps_parse_is_text_factor(const char *at) {

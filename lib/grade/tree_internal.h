@@ -16,7 +16,7 @@ enum {
     PS_TREE_TERMS = 400,    /* of a polynomial */
     PS_TREE_DEGREE = 100,
     PS_TREE_POWER = 2000, /* an integer exponent of a number */
-    PS_TREE_RADICALS = 6, /* roots and functions of numbers: what Calcium is asked about */
+    PS_TREE_RADICALS = 12, /* roots and functions of numbers: what Calcium is asked about */
 };
 
 enum ps_node_kind {
