@@ -11,19 +11,21 @@ enum { MOST_TOKENS = 256 };
 struct session {
     struct ps_model_files *files;
     struct ps_tokenizer *tokenizer;
+    struct ps_template *template;
     struct ps_compute *compute;
     struct ps_generator *generator;
 };
 
 /* The question under the model's chat template, as token ids. */
-static enum ps_status encode(const struct ps_tokenizer *tokenizer, const char *question,
+static enum ps_status encode(const struct session *session, const char *question,
                              struct ps_token_ids *ids, struct ps_error *error) {
-    const struct ps_prompt prompt = {.user = "{question}"};
+    const struct ps_prompt prompt = {.user = "{question}", .template = session->template};
     const struct ps_field field = {"question", question};
     const struct ps_row row = {&field, 1};
     struct ps_rendered_prompt rendered;
     enum ps_status status = ps_prompt_render(&prompt, &row, NULL, 0, &rendered, error);
-    if (status == PS_OK) status = ps_prompt_encode(&prompt, &rendered, tokenizer, ids, error);
+    if (status == PS_OK)
+        status = ps_prompt_encode(&prompt, &rendered, session->tokenizer, ids, error);
     ps_rendered_prompt_release(&rendered);
     return status;
 }
@@ -45,6 +47,7 @@ static enum ps_status open_session(struct session *session, const char *folder,
                                    struct ps_error *error) {
     PS_TRY(ps_model_files_open(&session->files, folder, error));
     PS_TRY(ps_tokenizer_open(folder, &session->tokenizer, error));
+    PS_TRY(ps_template_open(NULL, folder, NULL, &session->template, error)); /* the model's own */
     PS_TRY(ps_compute_open(NULL, 0, &session->compute, error)); /* the best backend, all cores */
     const struct ps_model_config *config = ps_model_files_config(session->files);
     struct ps_generator_options options = {
@@ -60,6 +63,7 @@ static enum ps_status open_session(struct session *session, const char *folder,
 static void close_session(struct session *session) {
     ps_generator_close(session->generator);
     ps_compute_close(session->compute);
+    ps_template_close(session->template);
     ps_tokenizer_close(session->tokenizer);
     ps_model_files_close(session->files);
 }
@@ -68,7 +72,7 @@ static enum ps_status ask(struct session *session, const char *question, struct 
     struct ps_token_ids ids = {0};
     struct ps_generate_request request = {.sampling = {.temperature = 0, .top_p = 1},
                                           .max_tokens = MOST_TOKENS};
-    enum ps_status status = encode(session->tokenizer, question, &ids, error);
+    enum ps_status status = encode(session, question, &ids, error);
     if (status == PS_OK)
         status = ps_generator_submit(session->generator, (const int32_t *)ids.data,
                                      (int64_t)ids.size, &request, 1, error);

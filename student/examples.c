@@ -52,11 +52,39 @@ static enum ps_status append_token(struct builder *builder, int32_t token, struc
     return ps_token_ids_append(&builder->ids, &id, 1, error);
 }
 
-/* The teacher's ids; a reply that stopped ends in the teacher's end token, which is not taken. */
+/* How many ids of the reply are its text: the teacher's end token is not. */
+static size_t text_ids(const struct ps_store_trace *trace) {
+    return (size_t)(trace->output_tokens - (trace->finish == PS_STORE_STOP));
+}
+
+/* Whether the teacher's ids go on from where the student's prompt leaves the thought: a tag that
+ * the prompt has written must not come again, one that it lacks must be there. */
+static enum ps_status ids_fit(struct builder *builder, const struct ps_store_trace *trace,
+                              enum ps_thought thought, bool *fit, struct ps_error *error) {
+    struct ps_buffer text;
+    *fit = false;
+    if (!builder->same || !trace->ids) return PS_OK;
+    ps_buffer_init(&text, SIZE_MAX);
+    PS_TRY(ps_reply_decode(builder->tokenizer, (const uint32_t *)trace->ids, text_ids(trace), &text,
+                           error));
+    const char *reply = text.data ? text.data : "";
+    const char *begin = reply + strspn(reply, " \t\r\n");
+    bool opens = strncmp(begin, "<think>", strlen("<think>")) == 0;
+    bool thinks = trace->reasoning_size > 0 || strstr(reply, "</think>");
+    if (thought == PS_THOUGHT_OPENED)
+        *fit = thinks && !opens;
+    else if (thought == PS_THOUGHT_CLOSED)
+        *fit = !thinks && !opens;
+    else
+        *fit = opens || !thinks;
+    ps_buffer_release(&text);
+    return PS_OK;
+}
+
 static enum ps_status append_ids(struct builder *builder, const struct ps_store_trace *trace,
                                  struct ps_error *error) {
-    int64_t count = trace->output_tokens - (trace->finish == PS_STORE_STOP);
-    for (int64_t i = 0; i < count; i++) PS_TRY(append_token(builder, trace->ids[i], error));
+    for (size_t i = 0; i < text_ids(trace); i++)
+        PS_TRY(append_token(builder, trace->ids[i], error));
     return PS_OK;
 }
 
@@ -70,20 +98,32 @@ static void trim_newlines(const char **text, size_t *size) {
     while (*size && (*text)[*size - 1] == '\n') --*size;
 }
 
-/* "<think>\nR\n</think>\n\nC", without what the prompt has opened already. */
+/* Whether the prompt, which is all that there is so far, does. */
+static bool ends_in_newline(const struct builder *builder) {
+    size_t size;
+    uint32_t last = builder->ids.data[builder->ids.size - 1];
+    const char *bytes = ps_tokenizer_bytes(builder->tokenizer, last, &size);
+    return size > 0 && bytes[size - 1] == '\n';
+}
+
+/* "<think>\nR\n</think>\n\nC", without what the prompt has opened already; a prompt that ends in
+ * the bare tag wants the new line too. */
 static enum ps_status append_text(struct builder *builder, const struct ps_store_trace *trace,
-                                  bool thinking_opened, struct ps_error *error) {
+                                  enum ps_thought thought, struct ps_error *error) {
     struct ps_marked_text text;
     const char *reasoning = trace->reasoning, *content = trace->content;
     size_t reasoning_size = trace->reasoning_size, content_size = trace->content_size;
-    bool thinks = reasoning_size > 0 || thinking_opened;
+    bool thinks = reasoning_size > 0 || thought == PS_THOUGHT_OPENED;
     bool closed = trace->finish == PS_STORE_STOP || content_size > 0;
     enum ps_status status = PS_OK;
     ps_marked_text_init(&text);
     if (thinks) {
         trim_newlines(&reasoning, &reasoning_size);
         trim_newlines(&content, &content_size);
-        if (!thinking_opened) PS_TRY_DONE(append_piece(&text, "<think>\n", 8, false, error));
+        if (thought == PS_THOUGHT_NONE)
+            PS_TRY_DONE(append_piece(&text, "<think>\n", 8, false, error));
+        else if (!ends_in_newline(builder))
+            PS_TRY_DONE(append_piece(&text, "\n", 1, false, error));
         PS_TRY_DONE(append_piece(&text, reasoning, reasoning_size, true, error));
         if (closed) PS_TRY_DONE(append_piece(&text, "\n</think>\n\n", 11, false, error));
     }
@@ -129,22 +169,28 @@ static enum ps_status add_trace(struct builder *builder, const struct ps_store_r
                                 struct ps_error *error) {
     struct ps_store_trace trace;
     const char *conversation;
-    bool thinking_opened;
+    enum ps_thought thought;
+    bool own_ids;
     builder->ids.size = 0;
     PS_TRY(ps_store_read_trace(builder->store, row->id, &builder->trace, &trace, error));
     PS_TRY(ps_store_read_prompt(builder->store, row->key.prompt, &builder->trace, &conversation,
                                 error));
     PS_TRY(compare_tokenizers(builder, row->key.source, error));
-    PS_TRY(ps_conversation_encode(conversation, builder->options->template, builder->tokenizer,
-                                  &builder->ids, &thinking_opened, error));
+    PS_TRY(ps_conversation_encode(conversation, builder->options->template,
+                                  builder->options->thinking, builder->tokenizer, &builder->ids,
+                                  &thought, error));
     size_t prompt_size = builder->ids.size;
     PS_FAIL_IF(prompt_size == 0, error, PS_FORMAT, "prompt %lld has no tokens",
                (long long)row->key.prompt);
-    bool own_ids = builder->same && trace.ids;
+    PS_FAIL_IF(thought == PS_THOUGHT_CLOSED && trace.reasoning_size > 0, error, PS_ARGUMENT,
+               "trace %lld has reasoning, but the student's prompt ends behind </think>; train "
+               "with 'thinking: true', or with another template",
+               (long long)row->id);
+    PS_TRY(ids_fit(builder, &trace, thought, &own_ids, error));
     if (own_ids)
         PS_TRY(append_ids(builder, &trace, error));
     else
-        PS_TRY(append_text(builder, &trace, thinking_opened, error));
+        PS_TRY(append_text(builder, &trace, thought, error));
     if (trace.finish == PS_STORE_STOP)
         PS_TRY(append_token(builder, builder->options->end_token, error));
     builder->examples->counts.traces++;

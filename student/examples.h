@@ -4,8 +4,10 @@
  * An example is the prompt as the student's template renders it, then the teacher's reply, then
  * the student's end token; the loss is on the reply and the end token. A reply is never rendered
  * through a template again (several delete the reasoning). Where teacher and student have the same
- * tokenizer, the teacher's token ids are used as they are; else the text is encoded anew, with
- * the think tags as control tokens and everything between them as ordinary text. */
+ * tokenizer, and their prompts leave the thought at the same place, the teacher's token ids are
+ * used as they are. Else the text "<think>\nR\n</think>\n\nC", without what the prompt has of it
+ * already, is encoded anew: the tags as control tokens where the student's tokenizer has them,
+ * everything between them as ordinary text. */
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -16,8 +18,9 @@
 enum ps_overlong { PS_OVERLONG_DROP, PS_OVERLONG_TRUNCATE, PS_OVERLONG_ERROR };
 
 struct ps_example_options {
-    const char *template;      /* the student's; NULL: the one that the prompt was made with */
-    int64_t row_tokens;        /* the longest example */
+    const struct ps_template *template; /* the student's */
+    enum ps_thinking thinking;          /* what it is told; unset: what the prompt said */
+    int64_t row_tokens;                 /* the longest example */
     enum ps_overlong overlong; /* what happens to longer ones; truncated ones have no end token */
     int32_t end_token;
     /* Which of the rows are taken, NULL: all. */

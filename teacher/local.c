@@ -149,8 +149,7 @@ enum ps_status ps_local_source(const char *folder, enum ps_local_precision preci
     ps_json_write_begin_object(&writer);
     write_hash(&writer, "weights", &weights);
     write_hash(&writer, "tokenizer", &tokenizer);
-    ps_json_write_key(&writer, "template");
-    ps_json_write_string(&writer, "chatml");
+    enum ps_status status = ps_template_write_source(folder, &writer, error);
     ps_json_write_key(&writer, "precision");
     ps_json_write_string(&writer, format_of(config, precision) == PS_WEIGHT_F32 ? "f32" : "bf16");
     ps_json_write_key(&writer, "end_ids");
@@ -160,11 +159,12 @@ enum ps_status ps_local_source(const char *folder, enum ps_local_precision preci
     ps_json_write_end_array(&writer);
     ps_json_write_end_object(&writer);
     ps_model_config_close(config);
+    PS_TRY(status);
     return ps_json_writer_end(&writer, error);
 }
 
-enum ps_status ps_local_provenance(const struct ps_local *local, struct ps_buffer *json,
-                                   struct ps_error *error) {
+enum ps_status ps_local_provenance(const struct ps_local *local, enum ps_thought thought,
+                                   struct ps_buffer *json, struct ps_error *error) {
     struct ps_json_writer writer;
     struct utsname machine;
     bool known = uname(&machine) == 0;
@@ -180,6 +180,8 @@ enum ps_status ps_local_provenance(const struct ps_local *local, struct ps_buffe
     ps_json_write_string(&writer, local->compute->kernels);
     ps_json_write_key(&writer, "threads");
     ps_json_write_integer(&writer, local->compute->threads);
+    ps_json_write_key(&writer, "thinking");
+    ps_json_write_string(&writer, ps_thought_name(thought));
     ps_json_write_key(&writer, "machine");
     ps_json_write_string(&writer, known ? machine.nodename : NULL);
     ps_json_write_end_object(&writer);

@@ -14,14 +14,14 @@ void flight_free(struct flight *flight) {
     ps_free(flight);
 }
 
-/* The reply's text without its end token and other special tokens. */
+/* The reply's text, without its end token. */
 static enum ps_status decode(struct run *run, const struct ps_generate_reply *reply,
                              struct ps_error *error) {
     size_t count = (size_t)reply->count - (reply->finish == PS_GENERATE_STOP);
     run->text.size = 0;
     /* Sampled ids are never negative. */
-    return ps_tokenizer_decode(run->job->tokenizer, (const uint32_t *)reply->tokens, count, true,
-                               &run->text, error);
+    return ps_reply_decode(run->job->tokenizer, (const uint32_t *)reply->tokens, count, &run->text,
+                           error);
 }
 
 enum ps_status run_finish(void *context, const struct ps_generate_reply *reply,
@@ -31,7 +31,7 @@ enum ps_status run_finish(void *context, const struct ps_generate_reply *reply,
     const struct entry *entry = flight->entry;
     PS_TRY(decode(run, reply, error));
     struct ps_reply parts = ps_reply_split(run->text.data ? run->text.data : "", run->text.size,
-                                           entry->prompt->thinking_opened);
+                                           entry->prompt->thought);
     struct ps_store_trace trace = {
         .key = key_of(run, entry, flight->sample),
         .provenance = run->provenance,

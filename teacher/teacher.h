@@ -21,7 +21,7 @@ struct ps_sample_prompt {
     const char *conversation; /* JSON, what the prompt's id hashes */
     const uint32_t *ids;      /* NULL for ps_sample_survey, which needs none */
     size_t count;
-    bool thinking_opened;
+    enum ps_thought thought; /* where it leaves the thought */
     int64_t samples;
     const struct ps_store_item *items; /* rows that ask it; their `prompt` is filled in here */
     size_t item_count;

@@ -88,8 +88,8 @@ struct ps_setting {
     const struct ps_settings_table *table;
     bool whole;       /* a list whose items may hold commas: a flag gives one item */
     const char *unit; /* "tokens", "s": for help and reference */
-    /* "model", "dataset", "prompt": names one (a list's items, a string map's values, a number
-     * map's keys); whoever knows the names checks them. */
+    /* "model", "dataset", "prompt", "template", "file": names one (a list's items, a string map's
+     * values, a number map's keys); whoever knows the names checks them. */
     const char *refers;
     const char *argument; /* in --help: --model NAME; by default the type */
     const char *help;     /* one sentence, small initial, no full stop */

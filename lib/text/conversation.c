@@ -25,22 +25,32 @@ static ptrdiff_t last_tag(const char *text, const char *tag) {
     return last ? last - text : -1;
 }
 
+static bool ends_with(const char *text, size_t size, const char *tag) {
+    size_t length = strlen(tag);
+    return size >= length && memcmp(text + size - length, tag, length) == 0;
+}
+
 /* The prefill decides if it has a tag; else the template's own end does. */
-static bool is_thinking_opened(const char *rendered, size_t size, const char *prefill) {
-    static const char tag[] = "<think>";
-    ptrdiff_t opened = prefill ? last_tag(prefill, tag) : -1;
+enum ps_thought ps_thought_of(const char *rendered, size_t size, const char *prefill) {
+    ptrdiff_t opened = prefill ? last_tag(prefill, "<think>") : -1;
     ptrdiff_t closed = prefill ? last_tag(prefill, "</think>") : -1;
-    if (opened >= 0 || closed >= 0) return opened > closed;
+    if (opened != closed) return opened > closed ? PS_THOUGHT_OPENED : PS_THOUGHT_CLOSED;
     while (size > 0 && strchr(" \t\r\n", rendered[size - 1])) size--;
-    return size >= strlen(tag) && memcmp(rendered + size - strlen(tag), tag, strlen(tag)) == 0;
+    if (ends_with(rendered, size, "</think>")) return PS_THOUGHT_CLOSED;
+    return ends_with(rendered, size, "<think>") ? PS_THOUGHT_OPENED : PS_THOUGHT_NONE;
+}
+
+const char *ps_thought_name(enum ps_thought thought) {
+    static const char *const names[] = {"reply", "prompt", "closed"};
+    return names[thought];
 }
 
 enum ps_status ps_conversation_text(const struct ps_conversation *conversation,
                                     const struct ps_template *template, const char *prefill,
                                     struct ps_rendered_prompt *rendered, struct ps_error *error) {
-    PS_TRY(template->render(conversation, &rendered->text, error));
+    PS_TRY(ps_template_render(template, conversation, true, &rendered->text, error));
     const char *text = rendered->text.text.data ? rendered->text.text.data : "";
-    rendered->thinking_opened = is_thinking_opened(text, rendered->text.text.size, prefill);
+    rendered->thought = ps_thought_of(text, rendered->text.text.size, prefill);
     if (!prefill) return PS_OK;
     return ps_marked_text_append(&rendered->text, prefill, strlen(prefill), false, error);
 }
@@ -68,32 +78,30 @@ static enum ps_status read_messages(const json_t *json, struct ps_conversation *
     return PS_OK;
 }
 
-enum ps_status ps_conversation_encode(const char *json_text, const char *template_name,
+enum ps_status ps_conversation_encode(const char *json_text, const struct ps_template *template,
+                                      enum ps_thinking thinking,
                                       const struct ps_tokenizer *tokenizer,
-                                      struct ps_token_ids *ids, bool *thinking_opened,
+                                      struct ps_token_ids *ids, enum ps_thought *thought,
                                       struct ps_error *error) {
-    struct ps_conversation conversation = {0};
+    struct ps_conversation conversation = {.thinking = thinking};
     struct ps_rendered_prompt rendered = {0};
-    const struct ps_template *template;
-    const char *prefill, *own_template;
+    const char *prefill;
     json_t *json = NULL;
-    bool thinking;
+    bool told;
     ps_buffer_init(&rendered.conversation, 0);
     ps_marked_text_init(&rendered.text);
     enum ps_status status = ps_json_parse("prompt", json_text, strlen(json_text), &json, error);
     if (status != PS_OK) goto done;
     PS_TRY_DONE(ps_json_string_or(json, "prefill", NULL, &prefill, error));
-    PS_TRY_DONE(ps_json_string_or(json, "template", NULL, &own_template, error));
-    if (ps_json_get(json, "thinking")) {
-        PS_TRY_DONE(ps_json_bool(json, "thinking", &thinking, error));
-        conversation.thinking = thinking ? PS_THINKING_ON : PS_THINKING_OFF;
+    if (thinking == PS_THINKING_UNSET && ps_json_get(json, "thinking")) {
+        PS_TRY_DONE(ps_json_bool(json, "thinking", &told, error));
+        conversation.thinking = told ? PS_THINKING_ON : PS_THINKING_OFF;
     }
-    PS_TRY_DONE(ps_template_find(template_name ? template_name : own_template, &template, error));
     PS_TRY_DONE(read_messages(json, &conversation, error));
     PS_TRY_DONE(ps_conversation_text(&conversation, template, prefill, &rendered, error));
-    *thinking_opened = rendered.thinking_opened;
+    *thought = rendered.thought;
     status = ps_tokenizer_encode_marked(tokenizer, &rendered.text,
-                                        template->prints_bos ? 0 : PS_ENCODE_SPECIAL, ids, error);
+                                        ps_template_encode_flags(template), ids, error);
 done:
     ps_conversation_release(&conversation);
     ps_rendered_prompt_release(&rendered);

@@ -3,6 +3,7 @@
 #include "text/text_internal.h"
 
 #include "base/json.h"
+#include "base/settings.h"
 
 #include <string.h>
 
@@ -47,26 +48,6 @@ static bool next_piece(const char **cursor, struct piece *piece) {
     return true;
 }
 
-static enum ps_status unknown_field(const struct piece *piece, const char *const *names,
-                                    size_t count, struct ps_error *error) {
-    struct ps_buffer list;
-    ps_buffer_init(&list, 600);
-    bool fits = true;
-    for (size_t i = 0; i < count && fits; i++)
-        fits = ps_buffer_format(&list, "%s%s", i ? ", " : "", names[i]);
-    enum ps_status status =
-        ps_error_set(error, PS_ARGUMENT, "the prompt's {%.*s} is no field of the data; there %s",
-                     (int)(piece->size < 100 ? piece->size : 100), piece->text,
-                     count == 0 ? "are none" : "are: ");
-    if (error && count > 0) {
-        size_t used = strlen(error->message);
-        snprintf(error->message + used, sizeof error->message - used, "%s%s",
-                 list.data ? list.data : "", fits ? "" : ", ...");
-    }
-    ps_buffer_release(&list);
-    return status;
-}
-
 static const char *find_field(const struct ps_row *row, const char *name, size_t size) {
     for (size_t i = 0; i < row->count; i++)
         if (strlen(row->fields[i].name) == size && memcmp(row->fields[i].name, name, size) == 0)
@@ -76,10 +57,23 @@ static const char *find_field(const struct ps_row *row, const char *name, size_t
 
 static enum ps_status row_lacks(const struct piece *piece, const struct ps_row *row,
                                 struct ps_error *error) {
+    struct ps_buffer list;
+    char name[101];
     const char **names = ps_malloc(row->count * sizeof *names);
     PS_FAIL_IF_NULL(names, error);
-    for (size_t i = 0; i < row->count; i++) names[i] = row->fields[i].name;
-    enum ps_status status = unknown_field(piece, names, row->count, error);
+    snprintf(name, sizeof name, "%.*s", (int)(piece->size < 100 ? piece->size : 100), piece->text);
+    bool fits = true;
+    ps_buffer_init(&list, 600);
+    for (size_t i = 0; i < row->count; i++) {
+        names[i] = row->fields[i].name;
+        fits = fits && ps_buffer_format(&list, "%s%s", i ? ", " : "", names[i]);
+    }
+    const char *nearest = ps_nearest(name, names, row->count);
+    enum ps_status status = ps_error_set(
+        error, PS_ARGUMENT, "the prompt's {%s} is no field of the data; there are: %s%s%s%s%s",
+        name, list.data ? list.data : "none", fits ? "" : ", ...",
+        nearest ? "; did you mean {" : "", nearest ? nearest : "", nearest ? "}?" : "");
+    ps_buffer_release(&list);
     ps_free(names);
     return status;
 }
@@ -95,22 +89,6 @@ static enum ps_status fill(const char *user, const struct ps_row *row,
         } else {
             PS_TRY(ps_marked_text_append(content, piece.text, piece.size, false, error));
         }
-    }
-    return PS_OK;
-}
-
-enum ps_status ps_prompt_check(const struct ps_prompt *prompt, const char *const *field_names,
-                               size_t field_count, struct ps_error *error) {
-    const struct ps_template *template;
-    PS_TRY(ps_template_find(prompt->template, &template, error));
-    const char *cursor = prompt->user;
-    struct piece piece;
-    while (next_piece(&cursor, &piece)) {
-        bool known = !piece.placeholder;
-        for (size_t i = 0; i < field_count && !known; i++)
-            known = strlen(field_names[i]) == piece.size &&
-                    memcmp(field_names[i], piece.text, piece.size) == 0;
-        if (!known) return unknown_field(&piece, field_names, field_count, error);
     }
     return PS_OK;
 }
@@ -166,9 +144,14 @@ static enum ps_status write_conversation(const struct ps_prompt *prompt,
         ps_json_write_key(&writer, "thinking");
         ps_json_write_bool(&writer, prompt->thinking == PS_THINKING_ON);
     }
-    if (prompt->template) {
+    const struct ps_template *template = prompt->template;
+    if (template && ps_template_choice(template)) {
         ps_json_write_key(&writer, "template");
-        ps_json_write_string(&writer, prompt->template);
+        ps_json_write_string(&writer, ps_template_choice(template));
+    }
+    if (template && ps_template_date(template)) {
+        ps_json_write_key(&writer, "date");
+        ps_json_write_string(&writer, ps_template_date(template));
     }
     ps_json_write_end_object(&writer);
     return ps_json_writer_end(&writer, error);
@@ -180,15 +163,17 @@ enum ps_status ps_prompt_render(const struct ps_prompt *prompt, const struct ps_
                                 const struct ps_row *shots, size_t shot_count,
                                 struct ps_rendered_prompt *rendered, struct ps_error *error) {
     struct ps_conversation conversation = {0};
-    const struct ps_template *template;
     enum ps_status status = PS_OK;
     *rendered = (struct ps_rendered_prompt){0};
     ps_buffer_init(&rendered->conversation, MAX_TEXT_SIZE);
     ps_marked_text_init(&rendered->text);
-    PS_TRY_DONE(ps_template_find(prompt->template, &template, error));
     PS_TRY_DONE(build(prompt, row, shots, shot_count, &conversation, error));
     PS_TRY_DONE(write_conversation(prompt, &conversation, &rendered->conversation, error));
-    status = ps_conversation_text(&conversation, template, prompt->prefill, rendered, error);
+    if (prompt->template)
+        status =
+            ps_conversation_text(&conversation, prompt->template, prompt->prefill, rendered, error);
+    else
+        rendered->thought = ps_thought_of("", 0, prompt->prefill);
 done:
     ps_conversation_release(&conversation);
     return status;
@@ -203,8 +188,6 @@ enum ps_status ps_prompt_encode(const struct ps_prompt *prompt,
                                 const struct ps_rendered_prompt *rendered,
                                 const struct ps_tokenizer *tokenizer, struct ps_token_ids *ids,
                                 struct ps_error *error) {
-    const struct ps_template *template;
-    PS_TRY(ps_template_find(prompt->template, &template, error));
-    unsigned flags = template->prints_bos ? 0 : PS_ENCODE_SPECIAL;
-    return ps_tokenizer_encode_marked(tokenizer, &rendered->text, flags, ids, error);
+    return ps_tokenizer_encode_marked(tokenizer, &rendered->text,
+                                      ps_template_encode_flags(prompt->template), ids, error);
 }

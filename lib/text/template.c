@@ -1,61 +1,298 @@
-/* The chat templates that are built in. A template writes its own text as the template's and
- * appends the messages as they are marked, so that it never matters here what they contain. */
+/* Templates: a source of Jinja, found by a prompt's choice or in a model's folder, and the
+ * variables that transformers hands to it. The two that are built in are Jinja as well, so that a
+ * model trained with one can carry it. */
 #include "text/text_internal.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "text/jinja/jinja.h"
 
 #include <string.h>
 
-static enum ps_status append(struct ps_marked_text *text, const char *own, struct ps_error *error) {
-    return ps_marked_text_append(text, own, strlen(own), false, error);
+enum { MAX_SOURCE = 16 << 20 };
+
+struct ps_template {
+    char *choice, *date; /* or NULL */
+    struct ps_hash hash;
+    struct ps_buffer source;
+    struct ps_jinja *jinja;
+    json_t *variables[2][PS_THINKING_ON + 1]; /* [generation prompt][thinking] */
+    bool plain;                               /* prints no BOS */
+    bool dated;
+};
+
+/* ---- built in ---- */
+
+/* System, shots and question as plain text, an empty line apart. Between a shot's question and its
+ * answer stands a blank, unless the question ends in white space. */
+static const char plain_source[] =
+    "{%- set ns = namespace(question=' ') -%}\n"
+    "{%- for message in messages -%}\n"
+    "{%- if message['role'] == 'assistant' and ns.question == ns.question.rstrip() -%}\n"
+    "{{- ' ' -}}\n"
+    "{%- endif -%}\n"
+    "{{- message['content'] -}}\n"
+    "{%- if message['role'] == 'user' -%}\n"
+    "{%- set ns.question = message['content'] -%}\n"
+    "{%- else -%}\n"
+    "{%- set ns.question = ' ' -%}\n"
+    "{{- '\\n\\n' -}}\n"
+    "{%- endif -%}\n"
+    "{%- endfor -%}\n";
+
+/* As Qwen's models have it. Thinking switched off is written as they expect it: with a thought that
+ * is empty. */
+const char ps_chatml_source[] =
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}"
+    "{% if enable_thinking is defined and enable_thinking is false %}"
+    "{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{% endif %}";
+
+struct built_in {
+    const char *name, *source;
+};
+static const struct built_in built_ins[] = {
+    {"chatml", ps_chatml_source},
+    {"none", plain_source},
+};
+
+static const struct built_in *find_built_in(const char *choice) {
+    for (size_t i = 0; choice && i < sizeof built_ins / sizeof *built_ins; i++)
+        if (strcmp(choice, built_ins[i].name) == 0) return &built_ins[i];
+    return NULL;
 }
 
-/* ChatML, as Qwen's models use it. Thinking switched off is written as they expect it: with a
- * thought that is empty. */
-static enum ps_status render_chatml(const struct ps_conversation *conversation,
-                                    struct ps_marked_text *text, struct ps_error *error) {
-    for (size_t i = 0; i < conversation->count; i++) {
-        PS_TRY(append(text, "<|im_start|>", error));
-        PS_TRY(append(text, conversation->messages[i].role, error));
-        PS_TRY(append(text, "\n", error));
-        PS_TRY(ps_marked_text_append_all(text, &conversation->messages[i].content, error));
-        PS_TRY(append(text, "<|im_end|>\n", error));
+/* ---- files ---- */
+
+static enum ps_status no_template(const char *folder, struct ps_error *error) {
+    return ps_error_set(error, PS_NOT_FOUND,
+                        "%s has no chat template; name one as the prompt's template: 'chatml', "
+                        "'none' for plain text, or a file with Jinja",
+                        folder);
+}
+
+static enum ps_status read_source(const char *choice, const char *folder, struct ps_buffer *source,
+                                  struct ps_error *error) {
+    const struct built_in *built_in = find_built_in(choice);
+    if (built_in) {
+        PS_FAIL_IF(!ps_buffer_puts(source, built_in->source), error, PS_MEMORY, "out of memory");
+        return PS_OK;
     }
-    PS_TRY(append(text, "<|im_start|>assistant\n", error));
-    if (conversation->thinking == PS_THINKING_OFF)
-        PS_TRY(append(text, "<think>\n\n</think>\n\n", error));
-    return PS_OK;
+    if (!choice && !folder) return no_template("a model that is not known", error);
+    bool found = true;
+    if (choice && !ps_file_exists(choice)) found = false;
+    PS_FAIL_IF(!found, error, PS_NOT_FOUND,
+               "there is no template '%s'; it is the name of a file, 'chatml', or 'none' for plain "
+               "text",
+               choice);
+    PS_TRY(ps_chat_template_load(choice ? choice : folder, source, &found, error));
+    return found ? PS_OK : no_template(folder, error);
 }
 
-static bool ends_in_space(const struct ps_marked_text *text) {
-    return text->text.size == 0 || strchr(" \t\r\n", text->text.data[text->text.size - 1]);
-}
+/* ---- variables ---- */
 
-/* Plain text for models that were never taught to chat. */
-static enum ps_status render_plain(const struct ps_conversation *conversation,
-                                   struct ps_marked_text *text, struct ps_error *error) {
-    for (size_t i = 0; i < conversation->count; i++) {
-        const struct ps_message *message = &conversation->messages[i];
-        bool user = strcmp(message->role, "user") == 0;
-        if (strcmp(message->role, "assistant") == 0 && !ends_in_space(text))
-            PS_TRY(append(text, " ", error));
-        PS_TRY(ps_marked_text_append_all(text, &message->content, error));
-        if (!user) PS_TRY(append(text, "\n\n", error));
+/* The special tokens that tokenizer_config.json sets: what is null there is undefined. */
+static enum ps_status read_special_tokens(const char *folder, json_t **tokens,
+                                          struct ps_error *error) {
+    static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                       "pad_token", "cls_token", "mask_token"};
+    struct ps_arena arena;
+    json_t *config = NULL;
+    *tokens = json_object();
+    PS_FAIL_IF_NULL(*tokens, error);
+    if (!folder) return PS_OK;
+    ps_arena_init(&arena, 1 << 16);
+    const char *path = ps_path_join(&arena, folder, "tokenizer_config.json");
+    enum ps_status status = path ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
+    if (path && ps_file_exists(path)) status = ps_json_read_file(path, 256 << 20, &config, error);
+    for (size_t i = 0; status == PS_OK && i < sizeof keys / sizeof *keys; i++) {
+        json_t *value = json_object_get(config, keys[i]);
+        if (json_is_object(value)) value = json_object_get(value, "content");
+        if (json_is_string(value) && json_object_set(*tokens, keys[i], value) != 0)
+            status = ps_error_set(error, PS_MEMORY, "out of memory");
     }
+    json_decref(config);
+    ps_arena_release(&arena);
+    return status;
+}
+
+/* The special tokens, add_generation_prompt, and thinking under both of the names in use. */
+static json_t *variables_of(const json_t *special_tokens, bool generation_prompt,
+                            enum ps_thinking thinking) {
+    json_t *variables = json_copy((json_t *)special_tokens);
+    bool made = variables && json_object_set_new(variables, "add_generation_prompt",
+                                                 json_boolean(generation_prompt)) == 0;
+    if (made && thinking != PS_THINKING_UNSET) {
+        json_t *value = json_boolean(thinking == PS_THINKING_ON);
+        made = json_object_set(variables, "enable_thinking", value) == 0 &&
+               json_object_set(variables, "thinking", value) == 0;
+    }
+    if (made) return variables;
+    json_decref(variables);
+    return NULL;
+}
+
+static enum ps_status set_variables(struct ps_template *template, const char *folder,
+                                    struct ps_error *error) {
+    json_t *tokens;
+    enum ps_status status = read_special_tokens(folder, &tokens, error);
+    bool made = true;
+    for (int prompt = 0; prompt < 2; prompt++)
+        for (int thinking = 0; thinking <= PS_THINKING_ON; thinking++) {
+            json_t *variables = variables_of(tokens, prompt, (enum ps_thinking)thinking);
+            template->variables[prompt][thinking] = variables;
+            made = made && variables;
+        }
+    if (status == PS_OK && !made) status = ps_error_set(error, PS_MEMORY, "out of memory");
+    json_decref(tokens);
+    return status;
+}
+
+enum ps_status ps_template_write_source(const char *folder, struct ps_json_writer *writer,
+                                        struct ps_error *error) {
+    struct ps_buffer source;
+    struct ps_hash hash;
+    char hex[PS_HASH_HEX_SIZE];
+    json_t *tokens;
+    bool found;
+    ps_buffer_init(&source, MAX_SOURCE);
+    enum ps_status status = ps_chat_template_load(folder, &source, &found, error);
+    if (status == PS_OK && found) hash = ps_hash_bytes(source.data ? source.data : "", source.size);
+    ps_buffer_release(&source);
+    PS_TRY(status);
+    PS_TRY(read_special_tokens(folder, &tokens, error));
+    ps_json_write_key(writer, "template");
+    ps_json_write_string(writer, found ? ps_hash_hex(&hash, hex) : NULL);
+    ps_json_write_key(writer, "special_tokens");
+    ps_json_write_value(writer, tokens);
+    json_decref(tokens);
     return PS_OK;
 }
 
-enum ps_status ps_template_find(const char *name, const struct ps_template **found,
-                                struct ps_error *error) {
-    static const struct ps_template templates[] = {
-        {"chatml", render_chatml, .prints_bos = true},
-        {"none", render_plain, .prints_bos = false},
-    };
-    *found = NULL;
-    for (size_t i = 0; i < sizeof templates / sizeof *templates && !*found; i++)
-        if (!name || strcmp(name, templates[i].name) == 0) *found = &templates[i];
-    PS_FAIL_IF(
-        !*found, error, PS_UNSUPPORTED,
-        "template '%.200s' is not known; there are chatml and none (templates from files are "
-        "not built yet)",
-        name);
+/* ---- opening ---- */
+
+static enum ps_status open_template(struct ps_template *template, const char *choice,
+                                    const char *folder, const char *date, struct ps_error *error) {
+    char hex[PS_HASH_HEX_SIZE];
+    PS_TRY(read_source(choice, folder, &template->source, error));
+    const char *source = template->source.data ? template->source.data : "";
+    template->hash = ps_hash_bytes(source, template->source.size);
+    template->dated = strstr(source, "strftime_now") != NULL;
+    template->plain = choice &&strcmp(choice, "none") == 0;
+    if (choice) {
+        const char *name = find_built_in(choice) ? choice : ps_hash_hex(&template->hash, hex);
+        template->choice = ps_strdup(name);
+        PS_FAIL_IF_NULL(template->choice, error);
+    }
+    if (date) {
+        template->date = ps_strdup(date);
+        PS_FAIL_IF_NULL(template->date, error);
+    }
+    PS_TRY(set_variables(template, folder, error));
+    return ps_jinja_parse(choice ? choice : folder, source, template->source.size, &template->jinja,
+                          error);
+}
+
+enum ps_status ps_template_open(const char *choice, const char *folder, const char *date,
+                                struct ps_template **result, struct ps_error *error) {
+    *result = NULL;
+    struct ps_template *template = ps_calloc(1, sizeof *template);
+    PS_FAIL_IF_NULL(template, error);
+    ps_buffer_init(&template->source, MAX_SOURCE);
+    enum ps_status status = open_template(template, choice, folder, date, error);
+    if (status == PS_OK)
+        *result = template;
+    else
+        ps_template_close(template);
+    return status;
+}
+
+void ps_template_close(struct ps_template *template) {
+    if (!template) return;
+    ps_jinja_free(template->jinja);
+    for (int prompt = 0; prompt < 2; prompt++)
+        for (int thinking = 0; thinking <= PS_THINKING_ON; thinking++)
+            json_decref(template->variables[prompt][thinking]);
+    ps_buffer_release(&template->source);
+    ps_free(template->choice);
+    ps_free(template->date);
+    ps_free(template);
+}
+
+const char *ps_template_choice(const struct ps_template *template) {
+    return template->choice;
+}
+
+const struct ps_hash *ps_template_hash(const struct ps_template *template) {
+    return &template->hash;
+}
+
+const char *ps_template_source(const struct ps_template *template, size_t *size) {
+    *size = template->source.size;
+    return template->source.data ? template->source.data : "";
+}
+
+unsigned ps_template_encode_flags(const struct ps_template *template) {
+    return template->plain ? PS_ENCODE_SPECIAL : 0;
+}
+
+const char *ps_template_date(const struct ps_template *template) {
+    return template->dated ? template->date : NULL;
+}
+
+/* ---- rendering ---- */
+
+enum ps_status ps_template_render(const struct ps_template *template,
+                                  const struct ps_conversation *conversation,
+                                  bool generation_prompt, struct ps_marked_text *text,
+                                  struct ps_error *error) {
+    struct ps_jinja_input input = {
+        .conversation = conversation,
+        .variables = template->variables[generation_prompt][conversation->thinking],
+        .date = template->date};
+    return ps_jinja_render(template->jinja, &input, text, error);
+}
+
+/* Renders a turn and looks at what stands behind the assistant's words. */
+static enum ps_status end_of_turn(const struct ps_template *template,
+                                  struct ps_conversation *conversation, struct ps_marked_text *text,
+                                  const char **end, struct ps_error *error) {
+    static const char question[] = "question", answer[] = "answer";
+    conversation->messages = ps_calloc(2, sizeof *conversation->messages);
+    PS_FAIL_IF_NULL(conversation->messages, error);
+    PS_TRY(ps_marked_text_append(&ps_conversation_add(conversation, "user")->content, question,
+                                 strlen(question), false, error));
+    PS_TRY(ps_marked_text_append(&ps_conversation_add(conversation, "assistant")->content, answer,
+                                 strlen(answer), false, error));
+    PS_TRY(ps_template_render(template, conversation, false, text, error));
+    const char *found = text->text.data;
+    for (*end = NULL; found && (found = strstr(found, answer)); *end = found)
+        found += strlen(answer);
+    if (*end) *end += strspn(*end, " \t\r\n");
     return PS_OK;
+}
+
+enum ps_status ps_template_end_token(const struct ps_template *template,
+                                     const struct ps_tokenizer *tokenizer, int64_t *token,
+                                     struct ps_error *error) {
+    struct ps_conversation conversation = {0};
+    struct ps_marked_text text;
+    struct ps_token_ids ids = {0};
+    const char *end;
+    *token = PS_TOKEN_NONE;
+    end = NULL;
+    ps_marked_text_init(&text);
+    enum ps_status status = end_of_turn(template, &conversation, &text, &end, error);
+    if (status == PS_OK && end && *end)
+        status = ps_tokenizer_encode(tokenizer, end, strlen(end), 0, &ids, error);
+    if (status == PS_FORMAT) status = PS_OK; /* it refuses such a conversation */
+    if (status == PS_OK && ids.size > 0 && ps_tokenizer_is_control(tokenizer, ids.data[0]) &&
+        !ps_is_think_tag(tokenizer, ids.data[0])) /* a generation prompt that is always there */
+        *token = ids.data[0];
+    ps_token_ids_release(&ids);
+    ps_marked_text_release(&text);
+    ps_conversation_release(&conversation);
+    return status;
 }

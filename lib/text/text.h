@@ -60,6 +60,8 @@ const char *ps_tokenizer_bytes(const struct ps_tokenizer *tokenizer, uint32_t id
 
 /* A token marked special in the file: left out of decoded text when that is asked for. */
 bool ps_tokenizer_is_special(const struct ps_tokenizer *tokenizer, uint32_t id);
+/* One of the added tokens, special or not: what only a template may write. */
+bool ps_tokenizer_is_control(const struct ps_tokenizer *tokenizer, uint32_t id);
 
 /* As tokenizer_config.json names them, else PS_TOKEN_NONE. */
 int64_t ps_tokenizer_bos(const struct ps_tokenizer *tokenizer);
@@ -126,17 +128,53 @@ enum ps_status ps_tokenizer_encode_marked(const struct ps_tokenizer *tokenizer,
                                           const struct ps_marked_text *marked, unsigned flags,
                                           struct ps_token_ids *ids, struct ps_error *error);
 
-/* ---- prompts ---- */
+/* ---- templates ---- */
 
 enum ps_thinking { PS_THINKING_UNSET, PS_THINKING_OFF, PS_THINKING_ON };
 
-/* What a pipeline writes under `prompts:`. The strings belong to the caller. */
+/* How a conversation becomes the text that a model reads. Immutable: any number of threads render
+ * with one at the same time. */
+struct ps_template;
+struct ps_json_writer;
+
+/* choice is what a prompt says: "none" (plain text) and "chatml" are built in, else it is a file;
+ * NULL: the template of the model in `folder`, found as transformers finds it. What a template
+ * knows of the model (bos_token and the like) comes from FOLDER/tokenizer_config.json; folder may
+ * be NULL where there is no model. date, YYYY-MM-DD, is what it takes for today. PS_NOT_FOUND:
+ * there is no such file, or the model has no template; the message says what one can do. */
+enum ps_status ps_template_open(const char *choice, const char *folder, const char *date,
+                                struct ps_template **template, struct ps_error *error);
+void ps_template_close(struct ps_template *template); /* NULL is fine */
+
+/* What a conversation says of a template that its prompt chose: "none", "chatml", or the hash of a
+ * file in hex; NULL for a model's own. */
+const char *ps_template_choice(const struct ps_template *template);
+/* SHA-256 of its Jinja, which is that of a .jinja file. */
+const struct ps_hash *ps_template_hash(const struct ps_template *template);
+/* Its Jinja, as a model's folder has it. The built-in plain text prints no BOS: where the
+ * tokenizer's post-processor adds one, a model's folder wants it in front. */
+const char *ps_template_source(const struct ps_template *template, size_t *size);
+/* Members of a store's source: "template", the hash of the model's own or null, and
+ * "special_tokens", those that templates see. Nothing is parsed: a prompt may choose another one.
+ */
+enum ps_status ps_template_write_source(const char *folder, struct ps_json_writer *writer,
+                                        struct ps_error *error);
+
+/* The token that the template prints behind an assistant's words, or PS_TOKEN_NONE. */
+enum ps_status ps_template_end_token(const struct ps_template *template,
+                                     const struct ps_tokenizer *tokenizer, int64_t *token,
+                                     struct ps_error *error);
+
+/* ---- prompts ---- */
+
+/* What a pipeline writes under `prompts:`, with its template found. The strings belong to the
+ * caller. */
 struct ps_prompt {
-    const char *user;     /* "{question}\n\nReason ... \\boxed{}."; see ps_prompt_render */
-    const char *system;   /* or NULL; has no placeholders */
-    const char *prefill;  /* how the reply begins ("<think>\n"), or NULL */
-    const char *template; /* NULL or "chatml"; "none": plain text, for base models */
+    const char *user;    /* "{question}\n\nReason ... \\boxed{}."; see ps_prompt_render */
+    const char *system;  /* or NULL; has no placeholders */
+    const char *prefill; /* how the reply begins ("<think>\n"), or NULL */
     enum ps_thinking thinking;
+    const struct ps_template *template; /* NULL: no model is known, only the conversation is made */
 };
 
 /* A row of a data set: what the placeholders of `user` are filled from. */
@@ -148,10 +186,18 @@ struct ps_row {
     size_t count;
 };
 
+/* Where a prompt leaves the thought, and so what the reply begins with. */
+enum ps_thought {
+    PS_THOUGHT_NONE,   /* no tag at the prompt's end: the model opens one, or does not think */
+    PS_THOUGHT_OPENED, /* the prompt ends within <think>: the reply begins with reasoning */
+    PS_THOUGHT_CLOSED, /* it ends behind </think>: the reply is to be content alone */
+};
+const char *ps_thought_name(enum ps_thought thought); /* "reply", "prompt", "closed": who opens */
+
 struct ps_rendered_prompt {
-    struct ps_buffer conversation; /* canonical JSON of what is sent: what a prompt's id hashes */
+    struct ps_buffer conversation; /* JSON of what is sent: what a prompt's id hashes */
     struct ps_marked_text text;    /* with the generation prompt and the prefill */
-    bool thinking_opened; /* the text ends inside <think>: the reply starts with reasoning */
+    enum ps_thought thought;
 };
 void ps_rendered_prompt_release(struct ps_rendered_prompt *rendered);
 
@@ -162,10 +208,9 @@ void ps_rendered_prompt_release(struct ps_rendered_prompt *rendered);
  * here; release it, also after a failure. Ids come from ps_prompt_encode.
  *
  * The conversation is one line, keys in this order, the optional ones only when set:
- * {"messages":[{"role":"user","content":"..."}],"prefill":"...","thinking":true,"template":"..."}
- *
- * Template "none": system, shots and question as plain text, separated by an empty line; between
- * a shot's question and its answer stands a blank unless the question ends in white space. */
+ * {"messages":[{"role":"user","content":"..."}],"prefill":"...","thinking":true,"template":"...",
+ * "date":"..."}. template is there when the prompt chose one (ps_template_choice), date when the
+ * template asks for it. */
 enum ps_status ps_prompt_render(const struct ps_prompt *prompt, const struct ps_row *row,
                                 const struct ps_row *shots, size_t shot_count,
                                 struct ps_rendered_prompt *rendered, struct ps_error *error);
@@ -177,29 +222,35 @@ enum ps_status ps_prompt_encode(const struct ps_prompt *prompt,
                                 const struct ps_tokenizer *tokenizer, struct ps_token_ids *ids,
                                 struct ps_error *error);
 
-/* The ids of a conversation as a store keeps it (struct ps_rendered_prompt.conversation), through
- * its own template or, unless that is NULL, another: what a student sees of a teacher's prompt. */
-enum ps_status ps_conversation_encode(const char *json, const char *template,
+/* Renders a conversation as a store keeps it (struct ps_rendered_prompt.conversation) through a
+ * template, and appends the ids: what a student sees of a teacher's prompt. Its prefill is kept.
+ * The template is told `thinking`, or what the conversation says where that is unset. All words
+ * count as data. */
+enum ps_status ps_conversation_encode(const char *json, const struct ps_template *template,
+                                      enum ps_thinking thinking,
                                       const struct ps_tokenizer *tokenizer,
-                                      struct ps_token_ids *ids, bool *thinking_opened,
+                                      struct ps_token_ids *ids, enum ps_thought *thought,
                                       struct ps_error *error);
-
-/* Only the checks: a known template, well-formed placeholders, each of them among these names. */
-enum ps_status ps_prompt_check(const struct ps_prompt *prompt, const char *const *field_names,
-                               size_t field_count, struct ps_error *error);
 
 /* ---- replies ---- */
 
+/* Whether a token is text of a reply: special ones are not, but <think> and </think> are, whatever
+ * the tokenizer calls them. */
+bool ps_reply_has_token(const struct ps_tokenizer *tokenizer, uint32_t id);
+/* Appends the text of a reply's tokens. */
+enum ps_status ps_reply_decode(const struct ps_tokenizer *tokenizer, const uint32_t *ids,
+                               size_t count, struct ps_buffer *text, struct ps_error *error);
+
 /* The parts of a reply, as views into it. What stands before the last </think> is reasoning,
  * without its opening <think>; newlines at the tags belong to neither part. A reply without
- * </think> is all reasoning if thinking was opened, by the prompt (thinking_opened) or by the
- * reply's own <think>; else all content. Canonical form: "<think>\nR\n</think>\n\nC". */
+ * </think> is all reasoning if the prompt has opened the thought or the reply begins with
+ * <think>; else all content. Canonical form: "<think>\nR\n</think>\n\nC". */
 struct ps_reply {
     const char *reasoning, *content;
     size_t reasoning_size, content_size;
     bool has_reasoning; /* thinking was opened or closed, though it may be empty */
 };
-struct ps_reply ps_reply_split(const char *text, size_t size, bool thinking_opened);
+struct ps_reply ps_reply_split(const char *text, size_t size, enum ps_thought thought);
 
 /* ---- training a tokenizer ---- */
 

@@ -15,7 +15,7 @@ size_t ps_utf8_put(int32_t code_point, char out[4]);
 /* Appends text with U+FFFD for each maximal invalid sequence; false: out of memory or limit. */
 bool ps_utf8_append_valid(struct ps_buffer *buffer, const char *text, size_t size);
 
-/* ---- templates ---- */
+/* ---- conversations ---- */
 
 struct ps_message {
     const char *role; /* system, user or assistant */
@@ -30,26 +30,37 @@ struct ps_conversation {
 struct ps_message *ps_conversation_add(struct ps_conversation *conversation, const char *role);
 void ps_conversation_release(struct ps_conversation *conversation);
 
-/* A chat template: from a conversation to text up to where the reply begins, with the generation
- * prompt. */
-struct ps_template {
-    const char *name;
-    enum ps_status (*render)(const struct ps_conversation *conversation,
-                             struct ps_marked_text *text, struct ps_error *error);
-    bool prints_bos; /* else the post-processor adds it */
-};
-/* NULL is the default one. PS_UNSUPPORTED names what there is. */
-enum ps_status ps_template_find(const char *name, const struct ps_template **found,
-                                struct ps_error *error);
-/* Appends the rendered conversation and the prefill to rendered->text and sets thinking_opened. */
+/* Where a rendered text with this prefill (NULL: none), which it does not end in yet, leaves it. */
+enum ps_thought ps_thought_of(const char *rendered, size_t size, const char *prefill);
+/* Appends the rendered conversation, the generation prompt and the prefill to rendered->text and
+ * sets its thought. */
 enum ps_status ps_conversation_text(const struct ps_conversation *conversation,
                                     const struct ps_template *template, const char *prefill,
                                     struct ps_rendered_prompt *rendered, struct ps_error *error);
 enum ps_status ps_marked_text_append_all(struct ps_marked_text *text,
                                          const struct ps_marked_text *more, struct ps_error *error);
 
+/* <think> or </think> as one token. */
+bool ps_is_think_tag(const struct ps_tokenizer *tokenizer, uint32_t id);
+
+/* ---- templates (template.c) ---- */
+
 /* Appends the Jinja of a model's folder, or of a file: a tokenizer_config.json or the Jinja itself.
  * *found is false, which is no failure, when the folder or the JSON has none. PS_NOT_FOUND: there
  * is no such path. */
 enum ps_status ps_chat_template_load(const char *path, struct ps_buffer *source, bool *found,
                                      struct ps_error *error);
+
+/* The built-in chatml. */
+extern const char ps_chatml_source[];
+
+/* Appends what the template makes of a conversation; generation_prompt: up to where a reply begins.
+ */
+enum ps_status ps_template_render(const struct ps_template *template,
+                                  const struct ps_conversation *conversation,
+                                  bool generation_prompt, struct ps_marked_text *text,
+                                  struct ps_error *error);
+/* PS_ENCODE_SPECIAL where BOS is the post-processor's to add. */
+unsigned ps_template_encode_flags(const struct ps_template *template);
+/* The day that its text depends on, or NULL when it does not ask for it. */
+const char *ps_template_date(const struct ps_template *template);

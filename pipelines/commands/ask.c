@@ -49,7 +49,8 @@ struct answer {
     size_t shown;   /* bytes of text */
     int64_t tokens; /* decoded so far */
     enum ps_generate_finish finish;
-    bool stream_out, thinking_opened;
+    bool stream_out;
+    enum ps_thought thought;
     int64_t prompt_tokens;
 };
 
@@ -58,10 +59,12 @@ static enum ps_status take(void *context, const struct ps_generate_reply *reply,
                            struct ps_error *error) {
     struct answer *answer = context;
     int64_t end = reply->count - (reply->finish == PS_GENERATE_STOP);
-    for (; answer->tokens < end; answer->tokens++)
-        PS_TRY(ps_decode_stream_push(&answer->stream, answer->tokenizer,
-                                     (uint32_t)reply->tokens[answer->tokens], true, &answer->text,
-                                     error));
+    for (; answer->tokens < end; answer->tokens++) {
+        uint32_t id = (uint32_t)reply->tokens[answer->tokens];
+        if (ps_reply_has_token(answer->tokenizer, id))
+            PS_TRY(ps_decode_stream_push(&answer->stream, answer->tokenizer, id, false,
+                                         &answer->text, error));
+    }
     answer->prompt_tokens = reply->prompt_count;
     answer->finish = reply->finish;
     if (reply->finish) {
@@ -76,18 +79,24 @@ static enum ps_status take(void *context, const struct ps_generate_reply *reply,
     return PS_OK;
 }
 
-static enum ps_status render(const struct ps_prompt_flags *flags, const char *question,
-                             const struct ps_tokenizer *tokenizer, struct ps_token_ids *ids,
-                             bool *thinking_opened, struct ps_error *error) {
-    struct ps_prompt prompt = ps_prompt_of_flags(flags);
-    if (!prompt.user) prompt.user = "{question}";
-    struct ps_field field = {"question", question};
-    struct ps_row row = {&field, 1};
-    struct ps_rendered_prompt rendered;
-    enum ps_status status = ps_prompt_render(&prompt, &row, NULL, 0, &rendered, error);
-    if (status == PS_OK) status = ps_prompt_encode(&prompt, &rendered, tokenizer, ids, error);
-    *thinking_opened = rendered.thinking_opened;
+static enum ps_status render(const struct ps_prompt_flags *words, const char *model,
+                             const char *question, const struct ps_tokenizer *tokenizer,
+                             struct ps_token_ids *ids, enum ps_thought *thought,
+                             struct ps_arena *arena, struct ps_error *error) {
+    struct ps_stage_context context = {.arena = arena};
+    struct ps_prompter_model reader = {model, NULL, -1};
+    struct ps_dataset_source source = {.dataset = "ask", .split = "question"};
+    struct ps_dataset_row row = {.id = "1", .question = question, .source = &source};
+    struct ps_prompter prompter;
+    struct ps_rendered_prompt rendered = {0};
+    PS_TRY(ps_flag_date(words->date, arena, &context.date, error));
+    enum ps_status status = ps_prompter_open(&prompter, &context, &words->prompt, &reader, error);
+    if (status == PS_OK) status = ps_prompter_render(&prompter, &row, &rendered, error);
+    if (status == PS_OK)
+        status = ps_prompt_encode(&prompter.prompt, &rendered, tokenizer, ids, error);
+    *thought = rendered.thought;
     ps_rendered_prompt_release(&rendered);
+    ps_prompter_close(&prompter);
     return status;
 }
 
@@ -118,7 +127,7 @@ static enum ps_status generate(const struct ask_flags *flags, struct ps_local *l
 static enum ps_status print_json(const struct answer *answer, uint64_t seed, double seconds,
                                  struct ps_error *error) {
     struct ps_reply parts = ps_reply_split(answer->text.data ? answer->text.data : "",
-                                           answer->text.size, answer->thinking_opened);
+                                           answer->text.size, answer->thought);
     struct ps_buffer text;
     struct ps_json_writer writer;
     ps_buffer_init(&text, SIZE_MAX / 2);
@@ -165,8 +174,8 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     PS_TRY(ps_local_open(&local, folder, (enum ps_local_precision)flags->precision, error));
     ps_buffer_init(&answer.text, SIZE_MAX / 2);
     answer.tokenizer = local.tokenizer;
-    enum ps_status status = render(call->settings[1].values, call->arguments.items[1],
-                                   local.tokenizer, &ids, &answer.thinking_opened, error);
+    enum ps_status status = render(call->settings[1].values, folder, call->arguments.items[1],
+                                   local.tokenizer, &ids, &answer.thought, call->arena, error);
     double started = ps_seconds();
     if (status == PS_OK) status = generate(flags, &local, &ids, seed, &answer, error);
     if (answer.shown > 0) puts("");

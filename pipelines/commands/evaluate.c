@@ -67,44 +67,58 @@ static const char *role_of(const char *name) {
     return "other";
 }
 
-static enum ps_status evaluate(struct ps_call *call, struct ps_stage_context *context,
-                               struct ps_error *error) {
-    const struct evaluate_flags *flags = call->settings[0].values;
-    struct ps_evaluation_outcome outcome;
-    struct ps_prompter prompter = {context, ps_prompt_of_flags(call->settings[1].values)};
-    struct ps_sampling_set *sets;
+/* Close it, also after a failure. */
+static enum ps_status open_evaluation(const struct evaluate_flags *flags,
+                                      const struct ps_pipeline_prompt *prompt,
+                                      const struct ps_stage_context *context,
+                                      struct ps_evaluation *evaluation, struct ps_error *error) {
     size_t count = flags->model.count;
-    struct ps_evaluation_model *models = ps_arena_array(call->arena, count + 1, sizeof *models);
-    PS_FAIL_IF_NULL(models, error);
-    PS_TRY(ps_evaluation_sets(&flags->dataset, &flags->sampling, call->arena, &sets, error));
+    struct ps_sampling_set *sets;
+    *evaluation = (struct ps_evaluation){.context = context, .settings = &flags->sampling};
+    PS_TRY(ps_evaluation_sets(&flags->dataset, &flags->sampling, context->arena, &sets, error));
+    evaluation->sets = sets;
+    evaluation->set_count = flags->dataset.count;
+    evaluation->models = ps_arena_array(context->arena, count + 1, sizeof *evaluation->models);
+    PS_FAIL_IF_NULL(evaluation->models, error);
     for (size_t i = 0; i < count; i++) {
-        const char *name = flags->model.items[i].key;
+        const char *name = flags->model.items[i].key, *folder;
+        struct ps_evaluation_model *model = &evaluation->models[i];
         PS_FAIL_IF(strcmp(name, "default") == 0, error, PS_ARGUMENT,
                    "--model %s: write NAME=MODEL, with the name it has in the table",
                    flags->model.items[i].value);
-        const char *folder;
-        PS_TRY(ps_hub_find(flags->model.items[i].value, call->arena, &folder, error));
-        models[i] = (struct ps_evaluation_model){name, role_of(name), folder, &prompter};
+        PS_TRY(ps_hub_find(flags->model.items[i].value, context->arena, &folder, error));
+        *model = (struct ps_evaluation_model){
+            .name = name, .role = role_of(name), .model = {folder, {folder, NULL, -1}}};
+        evaluation->model_count++;
+        PS_TRY(ps_prompter_open(&model->prompter, context, prompt, &model->model.reader, error));
     }
-    struct ps_evaluation evaluation = {.context = context,
-                                       .models = models,
-                                       .model_count = count,
-                                       .sets = sets,
-                                       .set_count = flags->dataset.count,
-                                       .settings = &flags->sampling};
-    PS_TRY(ps_evaluation_check(&evaluation, error));
-    PS_TRY(ps_evaluation_run(&evaluation, flags->out, &outcome, error));
-    return print(call, &evaluation, &outcome, error);
+    return PS_OK;
+}
+
+static enum ps_status evaluate(struct ps_call *call, const struct ps_stage_context *context,
+                               struct ps_error *error) {
+    const struct evaluate_flags *flags = call->settings[0].values;
+    const struct ps_prompt_flags *words = call->settings[1].values;
+    struct ps_evaluation evaluation;
+    struct ps_evaluation_outcome outcome;
+    enum ps_status status = open_evaluation(flags, &words->prompt, context, &evaluation, error);
+    if (status == PS_OK) status = ps_evaluation_check(&evaluation, error);
+    if (status == PS_OK) status = ps_evaluation_run(&evaluation, flags->out, &outcome, error);
+    if (status == PS_OK) status = print(call, &evaluation, &outcome, error);
+    ps_evaluation_close(&evaluation);
+    return status;
 }
 
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     const struct evaluate_flags *flags = call->settings[0].values;
+    const struct ps_prompt_flags *words = call->settings[1].values;
     struct ps_progress progress = {0};
     PS_TRY(ps_settings_require(call->settings, 1, "evaluate", error));
     struct ps_stage_context context = {.seed = (uint64_t)flags->seed,
                                        .limit = flags->limit,
                                        .progress = &progress,
                                        .arena = call->arena};
+    PS_TRY(ps_flag_date(words->date, call->arena, &context.date, error));
     PS_TRY(ps_dataset_catalog_open(&context.catalog, NULL, 0, context.seed, error));
     enum ps_status status = evaluate(call, &context, error);
     ps_dataset_catalog_close(context.catalog);

@@ -1,13 +1,14 @@
 #pragma once
 /* Flags that say how a question is put, for the commands that ask models without a pipeline. */
 #include "base/settings.h"
-#include "text/text.h"
+#include "pipelines/driver/pipeline.h"
 
 struct ps_prompt_flags {
-    const char *prompt, *system, *prefill, *template;
-    int thinking; /* -1 unset, 0 off, 1 on */
+    struct ps_pipeline_prompt prompt;
+    const char *date;
 };
 extern const struct ps_settings_table ps_prompt_flags_table;
 
-/* The same for lib/text; user is NULL without --prompt. */
-struct ps_prompt ps_prompt_of_flags(const struct ps_prompt_flags *flags);
+/* The day that a flag --date names, else today, in the arena. PS_ARGUMENT: it is none. */
+enum ps_status ps_flag_date(const char *date, struct ps_arena *arena, const char **day,
+                            struct ps_error *error);

@@ -89,6 +89,7 @@ static enum ps_status sample(struct ps_call *call, const struct ps_sampling *sam
 
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     const struct sample_flags *flags = call->settings[0].values;
+    const struct ps_prompt_flags *words = call->settings[1].values;
     struct ps_progress progress = {0};
     struct ps_prompter prompter;
     PS_TRY(ps_settings_require(call->settings, 1, "sample", error));
@@ -100,7 +101,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     PS_TRY(ps_hub_find(flags->model, call->arena, &folder, error));
     struct ps_sampling sampling = {.name = flags->name ? flags->name
                                                        : last_part(flags->model, call->arena),
-                                   .folder = folder,
+                                   .model = {folder, {folder, NULL, -1}},
                                    .prompter = &prompter,
                                    .set_count = flags->dataset.count,
                                    .settings = &flags->sampling};
@@ -109,9 +110,12 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     for (size_t i = 0; i < sampling.set_count; i++)
         sets[i] = (struct ps_sampling_set){flags->dataset.items[i], flags->samples};
     sampling.sets = sets;
+    PS_TRY(ps_flag_date(words->date, call->arena, &context.date, error));
     PS_TRY(ps_dataset_catalog_open(&context.catalog, NULL, 0, context.seed, error));
-    prompter = (struct ps_prompter){&context, ps_prompt_of_flags(call->settings[1].values)};
-    enum ps_status status = sample(call, &sampling, &progress, error);
+    enum ps_status status =
+        ps_prompter_open(&prompter, &context, &words->prompt, &sampling.model.reader, error);
+    if (status == PS_OK) status = sample(call, &sampling, &progress, error);
+    ps_prompter_close(&prompter);
     ps_dataset_catalog_close(context.catalog);
     return status;
 }

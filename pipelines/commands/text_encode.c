@@ -21,7 +21,7 @@ struct text_flags {
     {                                                                                              \
         "tokenizer", PS_SETTING_STRING, AT(tokenizer),                                             \
             .required = true, .argument = "PATH",                                                  \
-            .help = "a tokenizer.json, the folder that has one, or the id of a model in the cache"                                 \
+            .help = "a tokenizer.json, the folder that has one, or the id of a model in the cache" \
     }
 #define JSONL                                                                                      \
     { "jsonl", PS_SETTING_BOOL, AT(jsonl), .help = "read JSON lines on stdin, write one for each" }

@@ -1,5 +1,6 @@
 /* potstill train: the train stage without a pipeline. */
 #include "pipelines/commands/commands_internal.h"
+#include "pipelines/commands/prompt_flags.h"
 
 #include "base/file.h"
 #include "hub/hub.h"
@@ -10,6 +11,7 @@
 
 struct train_flags {
     const char *traces, *selection, *tokenizer, *out;
+    const char *date;
     struct ps_strings dataset;
     int64_t seed;
 };
@@ -25,6 +27,8 @@ static const struct ps_setting items[] = {
      .help = "of a model from random weights, whose --model is a config.json"},
     {"seed", PS_SETTING_INTEGER, AT(seed), "0", .minimum = 0, .maximum = 0x1p53,
      .help = "of the examples' order, and of random weights"},
+    {"date", PS_SETTING_STRING, AT(date), .argument = "YYYY-MM-DD",
+     .help = "what the student's template takes for today"},
     {"out", PS_SETTING_STRING, AT(out), .required = true, .argument = "DIR",
      .help = "where model, model-best and checkpoints go"},
 };
@@ -90,6 +94,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
             .config = settings->model, .tokenizer = flags->tokenizer, .seed = context.seed};
     else
         PS_TRY(ps_hub_find(settings->model, call->arena, &train.model.path, error));
+    PS_TRY(ps_flag_date(flags->date, call->arena, &context.date, error));
     PS_TRY(make_filters(call, flags, &train.traces, error));
     PS_TRY(ps_dataset_catalog_open(&context.catalog, NULL, 0, context.seed, error));
     enum ps_status status = ps_training_open(&train, error);

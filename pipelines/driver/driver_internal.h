@@ -41,6 +41,11 @@ enum ps_status ps_pipeline_fail(const struct ps_pipeline *pipeline, const struct
                                 struct ps_error *error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* "there is no prompt 'boxd'; did you mean 'boxed'?" */
+enum ps_status ps_pipeline_unknown_name(const struct ps_pipeline *pipeline, const char *what,
+                                        const struct ps_table_map *known, const char *name,
+                                        const struct ps_yaml_node *node, struct ps_error *error);
+
 /* The canonical JSON that the fingerprint hashes, appended to text. */
 enum ps_status ps_stage_identity(struct ps_pipeline *pipeline, const struct ps_stage *stage,
                                  struct ps_buffer *text, struct ps_error *error);

@@ -5,9 +5,10 @@
  *
  * A reference's hash covers what the name stands for: a prompt's resolved text and shots; a model
  * folder's files, a served model's name, a config with its tokenizer and seed; a data set's
- * definition, its file, and the sets it is made of. `results` has what inputs made of a store,
- * which their settings alone do not say; it is known when they have run. The text is kept as
- * stage.json in the stage's directory, where the plan finds out what has changed. */
+ * definition, its file, and the sets it is made of; a template's text, whatever its file is called.
+ * `results` has what inputs made of a store, which their settings alone do not say; it is known
+ * when they have run. The text is kept as stage.json in the stage's directory, where the plan finds
+ * out what has changed. */
 #include "pipelines/driver/driver_internal.h"
 
 #include "base/file.h"
@@ -91,7 +92,9 @@ static enum ps_status write_reference(void *context, const struct ps_setting *se
     if (strcmp(setting->refers, "model") == 0 && !ps_pipeline_model(from->pipeline, name))
         return PS_OK; /* a stage's: one of the inputs */
     PS_TRY(reference_hash(from, setting, name, node, &hash, error));
-    char *key = ps_arena_format(&from->pipeline->arena, "%s %s", setting->refers, name);
+    bool template = strcmp(setting->refers, "template") == 0; /* its path does not count */
+    char *key = template ? ps_arena_format(&from->pipeline->arena, "template")
+                         : ps_arena_format(&from->pipeline->arena, "%s %s", setting->refers, name);
     char hex[PS_HASH_HEX_SIZE];
     PS_FAIL_IF(!key || json_object_set_new(from->references, key,
                                            json_string(ps_hash_hex(&hash, hex))) != 0,
@@ -203,7 +206,12 @@ static enum ps_status reference_hash(struct fingerprinter *from, const struct ps
         return ps_pipeline_fail(pipeline, node, error, "'%s' is made of itself", name);
     if (strcmp(setting->refers, "model") == 0)
         return model_hash(from, entry_of(&values->models, name), hash, error);
-    if (strcmp(setting->refers, "file") == 0) {
+    bool template = strcmp(setting->refers, "template") == 0;
+    if (template && (strcmp(name, "chatml") == 0 || strcmp(name, "none") == 0)) {
+        *hash = ps_hash_bytes(name, strlen(name));
+        return PS_OK;
+    }
+    if (template || strcmp(setting->refers, "file") == 0) {
         if (ps_hash_file_cached(name, hash, error) == PS_OK) return PS_OK;
         if (!node || !error) return error ? error->status : PS_NOT_FOUND;
         return ps_error_prefix(error, "%s:%d:%d", node->file, node->line, node->column);

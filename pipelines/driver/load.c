@@ -1,13 +1,13 @@
 /* Reads a pipeline file: YAML through the settings tables, then --set, then names. */
 #include "pipelines/driver/driver_internal.h"
 
+#include "base/date.h"
 #include "base/file.h"
 
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum ps_status ps_pipeline_fail(const struct ps_pipeline *pipeline, const struct ps_yaml_node *node,
                                 struct ps_error *error, const char *format, ...) {
@@ -190,10 +190,10 @@ static enum ps_status resolve_extends(struct ps_pipeline *pipeline, struct ps_ta
     for (size_t i = 0; i < prompts->count; i++)
         if (strcmp(prompts->items[i].key, prompt->extends) == 0) base = &prompts->items[i];
     if (!base)
-        return ps_pipeline_fail(pipeline, node, error, "there is no prompt '%s'", prompt->extends);
+        return ps_pipeline_unknown_name(pipeline, "prompt", prompts, prompt->extends, node, error);
     if (depth > prompts->count)
-        return ps_pipeline_fail(pipeline, node, error, "the prompt '%s' extends itself",
-                                entry->key);
+        return ps_pipeline_fail(pipeline, node, error, "the prompt '%s' extends itself, by '%s'",
+                                entry->key, prompt->extends);
     PS_TRY(resolve_extends(pipeline, base, depth + 1, error));
     const struct ps_pipeline_prompt *from = base->values;
     prompt->extends = NULL; /* done */
@@ -206,17 +206,49 @@ static enum ps_status resolve_extends(struct ps_pipeline *pipeline, struct ps_ta
     return PS_OK;
 }
 
+/* A template's file is looked for beside the pipeline first. */
+static enum ps_status find_template(struct ps_pipeline *pipeline, const char **template,
+                                    const struct ps_yaml_node *node, struct ps_error *error) {
+    static const char *const names[] = {"chatml", "none"};
+    if (!*template || strcmp(*template, "chatml") == 0 || strcmp(*template, "none") == 0)
+        return PS_OK;
+    const char *slash = strrchr(pipeline->path, '/');
+    if (slash && **template != '/') {
+        const char *beside = ps_arena_format(
+            &pipeline->arena, "%.*s/%s", (int)(slash - pipeline->path), pipeline->path, *template);
+        PS_FAIL_IF_NULL(beside, error);
+        if (ps_file_exists(beside)) {
+            *template = beside;
+            return PS_OK;
+        }
+    }
+    if (ps_file_exists(*template)) return PS_OK;
+    const char *nearest = ps_nearest(*template, names, 2);
+    return ps_pipeline_fail(pipeline, node, error, "there is no template '%s'; %s%s%s", *template,
+                            nearest ? "did you mean '" : "it is a file, 'chatml' or 'none'",
+                            nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static enum ps_status find_stage_templates(struct ps_pipeline *pipeline,
+                                           const struct ps_stage *stage, struct ps_error *error) {
+    const struct ps_settings_table *table = stage->kind->settings;
+    for (size_t i = 0; i < table->count; i++)
+        if (table->items[i].refers && strcmp(table->items[i].refers, "template") == 0)
+            PS_TRY(find_template(pipeline,
+                                 (const char **)((char *)stage->settings + table->items[i].offset),
+                                 ps_yaml_get(stage->node, table->items[i].key), error));
+    return PS_OK;
+}
+
 static enum ps_status check_prompts(struct ps_pipeline *pipeline, struct ps_error *error) {
     struct ps_table_map *prompts = &pipeline->values.prompts;
     for (size_t i = 0; i < prompts->count; i++)
         PS_TRY(resolve_extends(pipeline, &prompts->items[i], 0, error));
     for (size_t i = 0; i < prompts->count; i++) {
-        const struct ps_pipeline_prompt *prompt = prompts->items[i].values;
+        struct ps_pipeline_prompt *prompt = prompts->items[i].values;
         const struct ps_yaml_node *node = prompts->items[i].node;
         bool count = prompt->shots.count != PS_UNSET_INTEGER;
-        if (!prompt->user)
-            return ps_pipeline_fail(pipeline, node, error, "the prompt '%s' has no 'user'",
-                                    prompts->items[i].key);
+        PS_TRY(find_template(pipeline, &prompt->template, ps_yaml_get(node, "template"), error));
         if (count != !!prompt->shots.dataset)
             return ps_pipeline_fail(pipeline, node, error,
                                     "the shots of '%s' want both 'dataset' and 'count'",
@@ -268,19 +300,10 @@ static enum ps_status find_shipped_models(struct ps_pipeline *pipeline, const ch
 
 /* ---- the whole ---- */
 
-static bool is_date(const char *text) {
-    struct tm day = {0};
-    char again[16];
-    const char *end = strptime(text, "%Y-%m-%d", &day);
-    if (!end || *end) return false;
-    timegm(&day); /* turns 30 February into 2 March */
-    return strftime(again, sizeof again, "%Y-%m-%d", &day) == 10 && strcmp(again, text) == 0;
-}
-
 /* A date left out is the day of the first run, which the run directory remembers. */
 static enum ps_status resolve_date(struct ps_pipeline *pipeline, struct ps_error *error) {
     if (pipeline->values.date) {
-        if (is_date(pipeline->values.date)) return PS_OK;
+        if (ps_date_is_valid(pipeline->values.date)) return PS_OK;
         return ps_pipeline_fail(pipeline, ps_yaml_get(pipeline->yaml.root, "date"), error,
                                 "'date' is '%s', not a day as YYYY-MM-DD", pipeline->values.date);
     }
@@ -291,16 +314,13 @@ static enum ps_status resolve_date(struct ps_pipeline *pipeline, struct ps_error
     struct ps_error ignored;
     if (ps_file_exists(path) && ps_file_read(path, &kept, &ignored) == PS_OK) {
         kept.data[strcspn(kept.data, "\n")] = 0;
-        if (is_date(kept.data))
+        if (ps_date_is_valid(kept.data))
             pipeline->values.date = ps_arena_format(&pipeline->arena, "%s", kept.data);
     }
     ps_buffer_release(&kept);
     if (pipeline->values.date) return PS_OK;
-    char today[16];
-    time_t now = time(NULL);
-    struct tm day;
-    strftime(today, sizeof today, "%Y-%m-%d", localtime_r(&now, &day));
-    pipeline->values.date = ps_arena_format(&pipeline->arena, "%s", today);
+    char today[PS_DATE_SIZE];
+    pipeline->values.date = ps_arena_format(&pipeline->arena, "%s", ps_date_today(today));
     PS_FAIL_IF_NULL(pipeline->values.date, error);
     return PS_OK;
 }
@@ -352,6 +372,7 @@ static enum ps_status load(struct ps_pipeline *pipeline, const char *path,
         snprintf(place, sizeof place, "%s:%d:%d: %s", pipeline->path, stage->node->key->line,
                  stage->node->key->column, stage->id);
         PS_TRY(ps_settings_require(parts[i].parts, 2, place, error));
+        PS_TRY(find_stage_templates(pipeline, stage, error));
         PS_TRY(link_inputs(pipeline, stage, parts[i].parts[0].values, error));
     }
     return PS_OK;

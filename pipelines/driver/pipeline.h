@@ -17,12 +17,13 @@
 /* ---- the sections of the file; unset values as in base/settings.h ---- */
 
 struct ps_pipeline_prompt { /* `extends` is resolved: what it left out is filled in */
-    const char *extends, *user, *system, *prefill, *template;
-    int thinking; /* -1 unset, 0 off, 1 on */
+    const char *extends, *user, *system, *prefill;
+    const char *template; /* "chatml", "none" or a file that there is */
+    int thinking;         /* -1 unset, 0 off, 1 on */
     struct {
         const char *dataset;
         int64_t count;
-    } shots; /* the first `count` rows of that set; NULL: none */
+    } shots; /* `count` rows of that set, chosen by seed; NULL: none */
 };
 
 struct ps_pipeline_model {

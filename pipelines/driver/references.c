@@ -51,9 +51,9 @@ struct check {
     struct ps_stage *stage;
 };
 
-static enum ps_status unknown_name(const struct ps_pipeline *pipeline, const char *what,
-                                   const struct ps_table_map *known, const char *name,
-                                   const struct ps_yaml_node *node, struct ps_error *error) {
+enum ps_status ps_pipeline_unknown_name(const struct ps_pipeline *pipeline, const char *what,
+                                        const struct ps_table_map *known, const char *name,
+                                        const struct ps_yaml_node *node, struct ps_error *error) {
     const char *names[256];
     size_t count = 0;
     for (; count < known->count && count < 256; count++) names[count] = known->items[count].key;
@@ -84,7 +84,9 @@ static enum ps_status check_model(struct check *check, const char *name,
     struct ps_pipeline *pipeline = check->pipeline;
     if (ps_pipeline_model(pipeline, name)) return PS_OK;
     const struct ps_stage *stage = ps_pipeline_model_stage(pipeline, name);
-    if (!stage) return unknown_name(pipeline, "model", &pipeline->values.models, name, node, error);
+    if (!stage)
+        return ps_pipeline_unknown_name(pipeline, "model", &pipeline->values.models, name, node,
+                                        error);
     if (stage >= check->stage)
         return ps_pipeline_fail(pipeline, node, error,
                                 "the model '%s' is made by a later stage, in line %d", name,
@@ -98,7 +100,8 @@ static enum ps_status check_name(void *context, const struct ps_setting *setting
     struct ps_pipeline *pipeline = check->pipeline;
     if (strcmp(setting->refers, "model") == 0) return check_model(check, name, node, error);
     if (strcmp(setting->refers, "prompt") == 0 && !ps_pipeline_prompt(pipeline, name))
-        return unknown_name(pipeline, "prompt", &pipeline->values.prompts, name, node, error);
+        return ps_pipeline_unknown_name(pipeline, "prompt", &pipeline->values.prompts, name, node,
+                                        error);
     return PS_OK; /* data sets may be shipped ones: the catalog knows them */
 }
 

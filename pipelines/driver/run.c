@@ -20,6 +20,7 @@ static struct ps_stage_context context_of(struct ps_pipeline *pipeline,
         .catalog = pipeline->catalog,
         .seed = (uint64_t)pipeline->values.seed,
         .limit = pipeline->limit,
+        .date = pipeline->values.date,
         .arena = arena,
     };
 }

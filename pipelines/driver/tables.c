@@ -18,7 +18,7 @@ static const struct ps_setting shots_items[] = {
     {"dataset", PS_SETTING_STRING, SHOTS(dataset), .refers = "dataset", .identity = true,
      .help = "where the worked examples come from"},
     {"count", PS_SETTING_INTEGER, SHOTS(count), .minimum = 1, .maximum = 1000, .identity = true,
-     .help = "how many, from the set's start"},
+     .help = "how many, chosen by seed"},
 };
 static const struct ps_settings_table shots_table = {
     "shots", "Worked examples before the question.", shots_items, 2,
@@ -31,8 +31,9 @@ static const struct ps_setting prompt_items[] = {
     {"system", PS_SETTING_STRING, AT(system), .identity = true, .help = "the system message"},
     {"prefill", PS_SETTING_STRING, AT(prefill), .identity = true,
      .help = "how the reply begins, such as \"<think>\\n\""},
-    {"template", PS_SETTING_STRING, AT(template), .identity = true,
-     .help = "the chat template: chatml, none, or a file; by default the model's"},
+    {"template", PS_SETTING_STRING, AT(template), .refers = "template",
+     .help = "the chat template: chatml, none for plain text, or a file, looked for beside the "
+             "pipeline and then from the working directory; by default the model's"},
     {"thinking", PS_SETTING_ENUM, AT(thinking), .names = off_on, .identity = true,
      .help = "what the template is told about thinking"},
     {"shots", PS_SETTING_TABLE, AT(shots), .table = &shots_table, .identity = true,

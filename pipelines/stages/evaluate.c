@@ -76,59 +76,48 @@ static const char *role_of(const struct ps_pipeline *pipeline, const char *model
 
 /* ---- before the run ---- */
 
+/* Close it, also after a failure. */
 static enum ps_status open_evaluation(const struct ps_stage_context *context,
                                       struct ps_evaluation *evaluation, struct ps_error *error) {
     const struct evaluate_settings *settings = context->settings;
     struct ps_sampling_set *sets;
     size_t count = settings->models.count;
+    *evaluation = (struct ps_evaluation){.context = context, .settings = &settings->sampling};
     PS_TRY(
         ps_evaluation_sets(&settings->datasets, &settings->sampling, context->arena, &sets, error));
-    struct ps_evaluation_model *models = ps_arena_array(context->arena, count + 1, sizeof *models);
-    PS_FAIL_IF_NULL(models, error);
+    evaluation->sets = sets;
+    evaluation->set_count = settings->datasets.count;
+    evaluation->models = ps_arena_array(context->arena, count + 1, sizeof *evaluation->models);
+    PS_FAIL_IF_NULL(evaluation->models, error);
     for (size_t i = 0; i < count; i++) {
-        struct ps_evaluation_model *model = &models[i];
-        int thinking;
+        struct ps_evaluation_model *model = &evaluation->models[i];
         model->name = settings->models.items[i];
         model->role = role_of(context->pipeline, model->name, context->arena);
-        model->prompter = ps_arena_alloc(context->arena, sizeof *model->prompter);
-        PS_FAIL_IF_NULL(model->prompter, error);
-        PS_TRY(ps_sampling_model(context, model->name, &model->folder, &thinking, error));
-        PS_TRY(ps_prompter_open(model->prompter, context,
-                                ps_string_map_get(&settings->prompt, model->name), thinking,
-                                error));
+        const char *prompt = ps_string_map_get(&settings->prompt, model->name);
+        PS_TRY(ps_sampling_model(context, model->name, &model->model, error));
+        evaluation->model_count++;
+        PS_TRY(ps_prompter_open(&model->prompter, context,
+                                prompt ? ps_pipeline_prompt(context->pipeline, prompt) : NULL,
+                                &model->model.reader, error));
     }
-    *evaluation = (struct ps_evaluation){.context = context,
-                                         .models = models,
-                                         .model_count = count,
-                                         .sets = sets,
-                                         .set_count = settings->datasets.count,
-                                         .settings = &settings->sampling};
     return PS_OK;
 }
 
 static enum ps_status check(const struct ps_stage_context *context, struct ps_error *error) {
     struct ps_evaluation evaluation;
-    PS_TRY(open_evaluation(context, &evaluation, error));
-    return ps_evaluation_check(&evaluation, error);
+    enum ps_status status = open_evaluation(context, &evaluation, error);
+    if (status == PS_OK) status = ps_evaluation_check(&evaluation, error);
+    ps_evaluation_close(&evaluation);
+    return status;
 }
 
 static enum ps_status show(const struct ps_stage_context *context, FILE *out,
                            struct ps_error *error) {
     struct ps_evaluation evaluation;
-    PS_TRY(open_evaluation(context, &evaluation, error));
-    for (size_t i = 0; i < evaluation.model_count; i++) {
-        const struct ps_evaluation_model *model = &evaluation.models[i];
-        struct ps_sampling sampling = {.name = model->name,
-                                       .prompter = model->prompter,
-                                       .sets = evaluation.sets,
-                                       .set_count = evaluation.set_count,
-                                       .settings = evaluation.settings};
-        struct ps_sampling_prompts prompts;
-        PS_TRY(ps_sampling_render(&sampling, NULL, &prompts, error));
-        fprintf(out, "%s (%s): %zu problems. The first:\n%s\n", model->name, model->role,
-                prompts.count, prompts.first ? prompts.first : "");
-    }
-    return PS_OK;
+    enum ps_status status = open_evaluation(context, &evaluation, error);
+    if (status == PS_OK) status = ps_evaluation_show_prompts(&evaluation, out, error);
+    ps_evaluation_close(&evaluation);
+    return status;
 }
 
 /* The grader's version of the last result, in the arena; "" when there is none. */
@@ -161,12 +150,16 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
                           grader[0] ? grader : "?", ps_grade_version());
         return PS_OK;
     }
-    PS_TRY(open_evaluation(context, &evaluation, error));
-    for (size_t i = 0; i < evaluation.model_count; i++)
-        if (!evaluation.models[i].folder) return PS_OK; /* made by a stage that has not run */
     char *path = ps_path_join(context->arena, context->directory, "evals.db");
     PS_FAIL_IF_NULL(path, error);
-    PS_TRY(ps_evaluation_survey(&evaluation, path, &survey, error));
+    enum ps_status status = open_evaluation(context, &evaluation, error);
+    bool made = status == PS_OK; /* or by a stage that has not run */
+    for (size_t i = 0; i < evaluation.model_count; i++)
+        made = made && evaluation.models[i].model.folder;
+    if (made) status = ps_evaluation_survey(&evaluation, path, &survey, error);
+    ps_evaluation_close(&evaluation);
+    if (!made) return status;
+    PS_TRY(status);
     int64_t missing = survey.replies - survey.done;
     plan->tokens = missing * evaluation.settings->max_tokens;
     ps_stage_plan_why(plan, "%lld of %lld replies are missing", (long long)missing,
@@ -191,9 +184,11 @@ static enum ps_status run(const struct ps_stage_context *context, struct ps_erro
     struct ps_evaluation_outcome outcome;
     char *path = ps_path_join(context->arena, context->directory, "evals.db");
     PS_FAIL_IF_NULL(path, error);
-    PS_TRY(open_evaluation(context, &evaluation, error));
-    PS_TRY(ps_evaluation_run(&evaluation, path, &outcome, error));
-    return write_result(context, &evaluation, &outcome, error);
+    enum ps_status status = open_evaluation(context, &evaluation, error);
+    if (status == PS_OK) status = ps_evaluation_run(&evaluation, path, &outcome, error);
+    if (status == PS_OK) status = write_result(context, &evaluation, &outcome, error);
+    ps_evaluation_close(&evaluation);
+    return status;
 }
 
 /* ---- afterwards ---- */

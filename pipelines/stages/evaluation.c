@@ -33,8 +33,8 @@ enum ps_status ps_evaluation_sets(const struct ps_number_map *map,
 static struct ps_sampling sampling_of(const struct ps_evaluation *evaluation, size_t model) {
     const struct ps_evaluation_model *of = &evaluation->models[model];
     return (struct ps_sampling){.name = of->name,
-                                .folder = of->folder,
-                                .prompter = of->prompter,
+                                .model = of->model,
+                                .prompter = &of->prompter,
                                 .sets = evaluation->sets,
                                 .set_count = evaluation->set_count,
                                 .settings = evaluation->settings};
@@ -50,6 +50,20 @@ enum ps_status ps_evaluation_check(const struct ps_evaluation *evaluation, struc
         PS_TRY(ps_sampling_check(&sampling, error));
     }
     return PS_OK;
+}
+
+enum ps_status ps_evaluation_show_prompts(const struct ps_evaluation *evaluation, FILE *out,
+                                          struct ps_error *error) {
+    for (size_t i = 0; i < evaluation->model_count; i++) {
+        struct ps_sampling sampling = sampling_of(evaluation, i);
+        PS_TRY(ps_sampling_show(&sampling, out, error));
+    }
+    return PS_OK;
+}
+
+void ps_evaluation_close(const struct ps_evaluation *evaluation) {
+    for (size_t i = 0; i < evaluation->model_count; i++)
+        ps_prompter_close(&evaluation->models[i].prompter);
 }
 
 enum ps_status ps_evaluation_survey(const struct ps_evaluation *evaluation, const char *path,
@@ -145,7 +159,7 @@ static enum ps_status sample(struct run *run, struct ps_error *error) {
     for (size_t i = 0; i < evaluation->model_count; i++) {
         struct ps_sampling sampling = sampling_of(evaluation, i);
         struct ps_sample_report report;
-        PS_FAIL_IF(!sampling.folder, error, PS_NOT_FOUND, "the model '%s' is not made yet",
+        PS_FAIL_IF(!sampling.model.folder, error, PS_NOT_FOUND, "the model '%s' is not made yet",
                    sampling.name);
         PS_TRY(ps_sampling_run(&sampling, run->store, evaluation->context->progress,
                                &run->replies[i].prompts, &report, &run->replies[i].traces, error));

@@ -7,15 +7,15 @@
 #include "pipelines/stages/sampling.h"
 
 struct ps_evaluation_model {
-    const char *name, *role; /* role: "teacher", "base", "student", "other" */
-    const char *folder;      /* NULL, in check alone: it is not made yet */
-    struct ps_prompter *prompter;
+    const char *name, *role;        /* role: "teacher", "base", "student", "other" */
+    struct ps_sampling_model model; /* its folder is NULL in check alone */
+    struct ps_prompter prompter;
 };
 
 struct ps_evaluation {
     const struct ps_stage_context *context; /* catalog, seed, limit, arena, progress; the pipeline
                                                may be NULL */
-    const struct ps_evaluation_model *models;
+    struct ps_evaluation_model *models;
     size_t model_count;
     const struct ps_sampling_set *sets;
     size_t set_count;
@@ -29,8 +29,15 @@ enum ps_status ps_evaluation_sets(const struct ps_number_map *map,
                                   struct ps_arena *arena, struct ps_sampling_set **sets,
                                   struct ps_error *error);
 
+/* Closes the models' prompters. */
+void ps_evaluation_close(const struct ps_evaluation *evaluation);
+
 /* Everything that can be known before. */
 enum ps_status ps_evaluation_check(const struct ps_evaluation *evaluation, struct ps_error *error);
+
+/* The models' prompts, as ps_sampling_show prints them. */
+enum ps_status ps_evaluation_show_prompts(const struct ps_evaluation *evaluation, FILE *out,
+                                          struct ps_error *error);
 
 /* How many replies the store at `path` has of those wanted. */
 enum ps_status ps_evaluation_survey(const struct ps_evaluation *evaluation, const char *path,

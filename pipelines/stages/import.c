@@ -120,7 +120,7 @@ static enum ps_status import_row(struct import *import, const struct ps_prompter
     if (status == PS_OK && !reply) status = ps_error_set(error, PS_MEMORY, "out of memory");
     if (status == PS_OK)
         status = put_reply(import, item.prompt, 0,
-                           ps_reply_split(reply, strlen(reply), rendered.thinking_opened), error);
+                           ps_reply_split(reply, strlen(reply), rendered.thought), error);
     ps_rendered_prompt_release(&rendered);
     ps_arena_release(&arena);
     return status;
@@ -158,11 +158,24 @@ static enum ps_status import_rows(struct import *import, const struct ps_prompte
     return PS_OK;
 }
 
+/* Close it, also after a failure. */
+static enum ps_status open_prompter(struct ps_prompter *prompter,
+                                    const struct ps_stage_context *context,
+                                    struct ps_error *error) {
+    const struct import_settings *settings = context->settings;
+    return ps_prompter_open(
+        prompter, context,
+        settings->prompt ? ps_pipeline_prompt(context->pipeline, settings->prompt) : NULL, NULL,
+        error);
+}
+
 static enum ps_status import_datasets(struct import *import, struct ps_error *error) {
     struct ps_prompter prompter;
     PS_TRY(put_identities(import, targets[import->settings->target], error));
-    PS_TRY(ps_prompter_open(&prompter, import->context, import->settings->prompt, -1, error));
-    PS_TRY(import_rows(import, &prompter, error));
+    enum ps_status status = open_prompter(&prompter, import->context, error);
+    if (status == PS_OK) status = import_rows(import, &prompter, error);
+    ps_prompter_close(&prompter);
+    PS_TRY(status);
     PS_FAIL_IF(import->count == 0, error, PS_ARGUMENT, "the data sets have no %s to import",
                targets[import->settings->target]);
     return PS_OK;
@@ -245,26 +258,33 @@ static enum ps_status run(const struct ps_stage_context *context, struct ps_erro
     return status;
 }
 
-static enum ps_status check(const struct ps_stage_context *context, struct ps_error *error) {
+static enum ps_status check_rows(const struct ps_stage_context *context,
+                                 const struct ps_prompter *prompter, struct ps_error *error) {
     const struct import_settings *settings = context->settings;
-    struct ps_prompter prompter;
     PS_FAIL_IF((settings->file.count > 0) == (settings->dataset.count > 0), error, PS_ARGUMENT,
                "it wants either 'file' or 'dataset'");
     for (size_t i = 0; i < settings->file.count; i++)
         PS_FAIL_IF(!ps_file_exists(settings->file.items[i]), error, PS_NOT_FOUND,
                    "there is no file '%s'", settings->file.items[i]);
-    PS_TRY(ps_prompter_open(&prompter, context, settings->prompt, -1, error));
     for (size_t d = 0; d < settings->dataset.count; d++) {
         const struct ps_dataset *dataset;
         struct ps_rendered_prompt rendered;
         PS_TRY(ps_dataset_get(context->catalog, settings->dataset.items[d], &dataset, error));
         PS_FAIL_IF(dataset->count == 0, error, PS_ARGUMENT, "data set '%s' is empty",
                    dataset->name);
-        enum ps_status status = ps_prompter_render(&prompter, &dataset->rows[0], &rendered, error);
+        enum ps_status status = ps_prompter_render(prompter, &dataset->rows[0], &rendered, error);
         ps_rendered_prompt_release(&rendered);
         PS_TRY(status);
     }
     return PS_OK;
+}
+
+static enum ps_status check(const struct ps_stage_context *context, struct ps_error *error) {
+    struct ps_prompter prompter;
+    enum ps_status status = open_prompter(&prompter, context, error);
+    if (status == PS_OK) status = check_rows(context, &prompter, error);
+    ps_prompter_close(&prompter);
+    return status;
 }
 
 /* The traces that the last run kept; 0 when its result cannot be read. */

@@ -1,6 +1,7 @@
 #include "pipelines/stages/prompts.h"
 
 #include "base/json.h"
+#include "base/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,40 +72,61 @@ enum ps_thinking ps_thinking_of(int setting) {
     return setting > 0 ? PS_THINKING_ON : PS_THINKING_OFF;
 }
 
-static enum ps_status open_shots(struct ps_prompter *prompter, const char *dataset_name,
-                                 int64_t count, struct ps_error *error) {
+/* One shot more than wanted, if there is one: it stands in for a row that is asked itself. */
+static enum ps_status choose_shots(struct ps_prompter *prompter, const char *name, size_t wanted,
+                                   struct ps_error *error) {
     const struct ps_stage_context *context = prompter->context;
     const struct ps_dataset *dataset;
-    PS_TRY(ps_dataset_get(context->catalog, dataset_name, &dataset, error));
-    PS_FAIL_IF((size_t)count > dataset->count, error, PS_ARGUMENT,
-               "%lld shots of '%s', which has %zu rows", (long long)count, dataset_name,
-               dataset->count);
-    prompter->shots = ps_arena_array(context->arena, (size_t)count, sizeof *prompter->shots);
-    PS_FAIL_IF_NULL(prompter->shots, error);
-    prompter->shot_count = (size_t)count;
-    for (size_t i = 0; i < prompter->shot_count; i++)
-        PS_TRY(row_fields(&dataset->rows[i], context->arena, &prompter->shots[i], error));
+    PS_TRY(ps_dataset_get(context->catalog, name, &dataset, error));
+    PS_FAIL_IF(wanted > dataset->count, error, PS_ARGUMENT, "%zu shots of '%s', which has %zu rows",
+               wanted, name, dataset->count);
+    size_t count = wanted < dataset->count ? wanted + 1 : wanted;
+    uint32_t *order = ps_arena_array(context->arena, dataset->count, sizeof *order);
+    prompter->shots = ps_arena_array(context->arena, count, sizeof *prompter->shots);
+    prompter->shot_fields = ps_arena_array(context->arena, count, sizeof *prompter->shot_fields);
+    PS_FAIL_IF(!order || !prompter->shots || !prompter->shot_fields, error, PS_MEMORY,
+               "out of memory");
+    ps_random_permutation(ps_random_key(context->seed, "shots"), order, (uint32_t)dataset->count);
+    for (size_t i = 0; i < count; i++) {
+        prompter->shots[i] = &dataset->rows[order[i]];
+        PS_TRY(row_fields(prompter->shots[i], context->arena, &prompter->shot_fields[i], error));
+    }
+    prompter->shot_count = count;
+    prompter->shots_wanted = wanted;
     return PS_OK;
 }
 
+/* What a prompt extends can be taken back with an empty text. */
+static const char *not_empty(const char *text) {
+    return text && *text ? text : NULL;
+}
+
 enum ps_status ps_prompter_open(struct ps_prompter *prompter,
-                                const struct ps_stage_context *context, const char *name,
-                                int thinking, struct ps_error *error) {
-    *prompter = (struct ps_prompter){.context = context};
-    if (name) {
-        const struct ps_pipeline_prompt *prompt = ps_pipeline_prompt(context->pipeline, name);
-        PS_FAIL_IF(!prompt, error, PS_ARGUMENT, "there is no prompt '%s'", name);
-        prompter->prompt = (struct ps_prompt){.user = prompt->user,
-                                              .system = prompt->system,
-                                              .prefill = prompt->prefill,
-                                              .template = prompt->template};
-        if (prompt->thinking >= 0) thinking = prompt->thinking;
-        if (prompt->shots.dataset)
-            PS_TRY(open_shots(prompter, prompt->shots.dataset,
-                              ps_integer_or(prompt->shots.count, 1), error));
-    }
-    prompter->prompt.thinking = ps_thinking_of(thinking);
-    return PS_OK;
+                                const struct ps_stage_context *context,
+                                const struct ps_pipeline_prompt *prompt,
+                                const struct ps_prompter_model *model, struct ps_error *error) {
+    static const struct ps_pipeline_prompt none = {.thinking = -1};
+    if (!prompt) prompt = &none;
+    int thinking = prompt->thinking < 0 && model ? model->thinking : prompt->thinking;
+    const char *choice = prompt->template;
+    *prompter = (struct ps_prompter){.context = context,
+                                     .prompt = {.user = prompt->user,
+                                                .system = not_empty(prompt->system),
+                                                .prefill = not_empty(prompt->prefill),
+                                                .thinking = ps_thinking_of(thinking)}};
+    if (!choice && model) choice = model->template;
+    if (choice || model)
+        PS_TRY(ps_template_open(choice, model ? model->folder : NULL, context->date,
+                                &prompter->template, error));
+    prompter->prompt.template = prompter->template;
+    if (!prompt->shots.dataset) return PS_OK;
+    return choose_shots(prompter, prompt->shots.dataset,
+                        (size_t)ps_integer_or(prompt->shots.count, 1), error);
+}
+
+void ps_prompter_close(struct ps_prompter *prompter) {
+    ps_template_close(prompter->template);
+    prompter->template = NULL;
 }
 
 struct ps_prompt ps_prompter_prompt(const struct ps_prompter *prompter,
@@ -114,22 +136,62 @@ struct ps_prompt ps_prompter_prompt(const struct ps_prompter *prompter,
     return prompt;
 }
 
-enum ps_status ps_prompter_render(const struct ps_prompter *prompter,
-                                  const struct ps_dataset_row *row,
-                                  struct ps_rendered_prompt *rendered, struct ps_error *error) {
+static bool is_same_row(const struct ps_dataset_row *a, const struct ps_dataset_row *b) {
+    return a == b || (strcmp(a->source->dataset, b->source->dataset) == 0 &&
+                      strcmp(a->source->split, b->source->split) == 0 && strcmp(a->id, b->id) == 0);
+}
+
+static enum ps_status shots_for(const struct ps_prompter *prompter,
+                                const struct ps_dataset_row *row, struct ps_arena *arena,
+                                struct ps_row **shots, struct ps_error *error) {
+    size_t count = 0;
+    *shots = ps_arena_array(arena, prompter->shots_wanted + 1, sizeof **shots);
+    PS_FAIL_IF_NULL(*shots, error);
+    for (size_t i = 0; i < prompter->shot_count && count < prompter->shots_wanted; i++)
+        if (!is_same_row(prompter->shots[i], row)) (*shots)[count++] = prompter->shot_fields[i];
+    PS_FAIL_IF(count < prompter->shots_wanted, error, PS_ARGUMENT,
+               "the question is one of the shots, and their data set has no other row");
+    return PS_OK;
+}
+
+static enum ps_status render(const struct ps_prompter *prompter, const struct ps_prompt *prompt,
+                             const struct ps_dataset_row *row, struct ps_rendered_prompt *rendered,
+                             struct ps_error *error) {
     struct ps_arena arena;
-    struct ps_row fields;
-    struct ps_prompt prompt = ps_prompter_prompt(prompter, row);
+    struct ps_row fields, *shots;
     *rendered = (struct ps_rendered_prompt){0};
     ps_arena_init(&arena, 64 << 20);
     enum ps_status status = row_fields(row, &arena, &fields, error);
+    if (status == PS_OK) status = shots_for(prompter, row, &arena, &shots, error);
     if (status == PS_OK)
-        status = ps_prompt_render(&prompt, &fields, prompter->shots, prompter->shot_count, rendered,
-                                  error);
+        status = ps_prompt_render(prompt, &fields, shots, prompter->shots_wanted, rendered, error);
     ps_arena_release(&arena);
-    if (status == PS_OK) return PS_OK;
+    if (status == PS_OK || !error) return status;
     return ps_error_prefix(error, "%s/%s, row %s", row->source->dataset, row->source->split,
                            row->id);
+}
+
+enum ps_status ps_prompter_render(const struct ps_prompter *prompter,
+                                  const struct ps_dataset_row *row,
+                                  struct ps_rendered_prompt *rendered, struct ps_error *error) {
+    struct ps_prompt prompt = ps_prompter_prompt(prompter, row);
+    return render(prompter, &prompt, row, rendered, error);
+}
+
+enum ps_status ps_prompter_ignores_thinking(const struct ps_prompter *prompter,
+                                            const struct ps_dataset_row *row, bool *ignored,
+                                            struct ps_error *error) {
+    struct ps_prompt prompt = ps_prompter_prompt(prompter, row);
+    struct ps_rendered_prompt on, off = {0};
+    prompt.thinking = PS_THINKING_ON;
+    enum ps_status status = render(prompter, &prompt, row, &on, error);
+    prompt.thinking = PS_THINKING_OFF;
+    if (status == PS_OK) status = render(prompter, &prompt, row, &off, error);
+    *ignored = status == PS_OK && on.text.text.size == off.text.text.size &&
+               memcmp(on.text.text.data, off.text.text.data, on.text.text.size) == 0;
+    ps_rendered_prompt_release(&on);
+    ps_rendered_prompt_release(&off);
+    return status;
 }
 
 /* ---- items ---- */

@@ -42,26 +42,33 @@ struct work {
     struct ps_sampling sampling;
 };
 
+/* Close it, also after a failure. */
 static enum ps_status work_open(struct work *work, const struct ps_stage_context *context,
-                                const char *model, struct ps_error *error) {
+                                const char *name, struct ps_error *error) {
     const struct sample_settings *settings = context->settings;
-    const char *folder;
-    int thinking;
-    PS_TRY(ps_sampling_model(context, model, &folder, &thinking, error));
-    PS_TRY(ps_prompter_open(&work->prompter, context, ps_string_map_get(&settings->prompt, model),
-                            thinking, error));
+    const char *prompt = ps_string_map_get(&settings->prompt, name);
+    struct ps_sampling_model model;
+    *work = (struct work){0};
+    PS_TRY(ps_sampling_model(context, name, &model, error));
+    PS_TRY(ps_prompter_open(&work->prompter, context,
+                            prompt ? ps_pipeline_prompt(context->pipeline, prompt) : NULL,
+                            &model.reader, error));
     size_t count = settings->dataset.count;
     work->sets = ps_arena_array(context->arena, count, sizeof *work->sets);
     PS_FAIL_IF_NULL(work->sets, error);
     for (size_t i = 0; i < count; i++)
         work->sets[i] = (struct ps_sampling_set){settings->dataset.items[i], settings->samples};
-    work->sampling = (struct ps_sampling){.name = model,
-                                          .folder = folder,
+    work->sampling = (struct ps_sampling){.name = name,
+                                          .model = model,
                                           .prompter = &work->prompter,
                                           .sets = work->sets,
                                           .set_count = count,
                                           .settings = &settings->sampling};
     return PS_OK;
+}
+
+static void work_close(struct work *work) {
+    ps_prompter_close(&work->prompter);
 }
 
 /* ---- before the run ---- */
@@ -72,8 +79,10 @@ static enum ps_status check(const struct ps_stage_context *context, struct ps_er
                "there is no model or no data set to sample");
     for (size_t i = 0; i < settings->models.count; i++) {
         struct work work;
-        PS_TRY(work_open(&work, context, settings->models.items[i], error));
-        PS_TRY(ps_sampling_check(&work.sampling, error));
+        enum ps_status status = work_open(&work, context, settings->models.items[i], error);
+        if (status == PS_OK) status = ps_sampling_check(&work.sampling, error);
+        work_close(&work);
+        PS_TRY(status);
     }
     return PS_OK;
 }
@@ -83,11 +92,10 @@ static enum ps_status show(const struct ps_stage_context *context, FILE *out,
     const struct sample_settings *settings = context->settings;
     for (size_t i = 0; i < settings->models.count; i++) {
         struct work work;
-        struct ps_sampling_prompts prompts;
-        PS_TRY(work_open(&work, context, settings->models.items[i], error));
-        PS_TRY(ps_sampling_render(&work.sampling, NULL, &prompts, error));
-        fprintf(out, "%s: %zu prompts, %lld samples each. The first:\n%s\n", work.sampling.name,
-                prompts.count, (long long)settings->samples, prompts.first ? prompts.first : "");
+        enum ps_status status = work_open(&work, context, settings->models.items[i], error);
+        if (status == PS_OK) status = ps_sampling_show(&work.sampling, out, error);
+        work_close(&work);
+        PS_TRY(status);
     }
     return PS_OK;
 }
@@ -110,13 +118,18 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
     for (size_t i = 0; i < settings->models.count; i++) {
         struct work work;
         struct ps_sample_survey survey;
-        PS_TRY(work_open(&work, context, settings->models.items[i], error));
-        if (!work.sampling.folder) {
+        enum ps_status status = work_open(&work, context, settings->models.items[i], error);
+        bool made = status == PS_OK && work.sampling.model.folder;
+        if (made)
+            status =
+                ps_sampling_survey(&work.sampling, context->pipeline->values.store, &survey, error);
+        work_close(&work);
+        PS_TRY(status);
+        if (!made) {
             plan->up_to_date = false;
-            ps_stage_plan_why(plan, "the model '%s' is not made yet", work.sampling.name);
+            ps_stage_plan_why(plan, "the model '%s' is not made yet", settings->models.items[i]);
             return PS_OK;
         }
-        PS_TRY(ps_sampling_survey(&work.sampling, context->pipeline->values.store, &survey, error));
         replies += survey.replies;
         done += survey.done;
         cut += survey.cut;
@@ -187,10 +200,14 @@ static enum ps_status sample_model(struct sample_run *run, const char *model,
     struct ps_sampling_prompts prompts;
     struct ps_sample_report report;
     struct ps_sample_traces traces;
-    PS_TRY(work_open(&work, context, model, error));
-    PS_FAIL_IF(!work.sampling.folder, error, PS_NOT_FOUND, "the model '%s' is not made yet", model);
-    PS_TRY(ps_sampling_run(&work.sampling, run->store, context->progress, &prompts, &report,
-                           &traces, error));
+    enum ps_status status = work_open(&work, context, model, error);
+    if (status == PS_OK && !work.sampling.model.folder)
+        status = ps_error_set(error, PS_NOT_FOUND, "the model '%s' is not made yet", model);
+    if (status == PS_OK)
+        status = ps_sampling_run(&work.sampling, run->store, context->progress, &prompts, &report,
+                                 &traces, error);
+    work_close(&work);
+    PS_TRY(status);
     ps_json_write_begin_object(run->writer);
     ps_json_write_key(run->writer, "model");
     ps_json_write_string(run->writer, model);

@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "pipelines/stages/show.h"
+#include "pipelines/stages/training.h"
 
 #include <string.h>
 
@@ -18,21 +20,37 @@ static struct ps_sample_sampler sampler_of(const struct ps_sampling *sampling) {
 
 /* ---- names ---- */
 
+/* A stage's model that is made carries its own template; one that is not will carry what its
+ * training says, or what it starts from has. */
+static enum ps_status stage_model(const struct ps_stage_context *context,
+                                  const struct ps_model_reference *reference,
+                                  struct ps_sampling_model *model, struct ps_error *error) {
+    const struct ps_stage *stage = reference->stage;
+    const struct ps_train_settings *settings = stage->settings;
+    if (ps_stage_is_done(stage)) { /* else the folder may be half of one: the stage was killed */
+        *model = (struct ps_sampling_model){reference->path, {reference->path, NULL, -1}};
+    } else {
+        PS_TRY(ps_sampling_model(context, settings->model, model, error));
+        model->folder = NULL;
+        if (settings->template) model->reader.template = settings->template;
+    }
+    model->reader.thinking = settings->thinking;
+    return PS_OK;
+}
+
 enum ps_status ps_sampling_model(const struct ps_stage_context *context, const char *name,
-                                 const char **folder, int *thinking, struct ps_error *error) {
+                                 struct ps_sampling_model *model, struct ps_error *error) {
     struct ps_model_reference reference;
     PS_TRY(ps_pipeline_resolve_model(context->pipeline, name, context->arena, &reference, error));
-    const struct ps_pipeline_model *model = reference.model;
-    *thinking = model ? model->thinking : -1;
-    *folder = reference.path;
-    /* A folder may be there while the stage still trains. */
-    if (reference.stage && !ps_stage_is_done(reference.stage)) *folder = NULL;
-    PS_FAIL_IF(model && model->url, error, PS_UNSUPPORTED,
+    if (reference.stage) return stage_model(context, &reference, model, error);
+    PS_FAIL_IF(reference.model->url, error, PS_UNSUPPORTED,
                "the model '%s' is served: sampling from a server is not built yet", name);
-    PS_FAIL_IF(model && !model->path, error, PS_UNSUPPORTED,
+    PS_FAIL_IF(!reference.model->path, error, PS_UNSUPPORTED,
                "the model '%s' has random weights; write them to a folder with 'potstill model "
                "init' and put its tokenizer beside them",
                name);
+    *model = (struct ps_sampling_model){reference.path,
+                                        {reference.path, NULL, reference.model->thinking}};
     return PS_OK;
 }
 
@@ -82,12 +100,11 @@ static enum ps_status render_row(const struct ps_prompter *prompter,
     PS_TRY(ps_stage_item(row, arena, item, error));
     enum ps_status status = ps_prompter_render(prompter, row, &rendered, error);
     if (status != PS_OK) goto done;
-    prompt->thinking_opened = rendered.thinking_opened;
+    prompt->thought = prompts->thought = rendered.thought;
     prompt->conversation = copy_of(&rendered.conversation, arena);
     prompt->items = item;
     prompt->item_count = 1;
     PS_FAIL_DONE_IF_NULL(prompt->conversation, error);
-    if (prompts->count == 0) prompts->first = copy_of(&rendered.text.text, arena);
     if (tokenizer) status = encode(&words, &rendered, tokenizer, arena, prompt, error);
 done:
     ps_rendered_prompt_release(&rendered);
@@ -163,12 +180,54 @@ enum ps_status ps_sampling_check(const struct ps_sampling *sampling, struct ps_e
     for (size_t i = 0; i < sampling->set_count; i++)
         PS_FAIL_IF(prompts.starts[i + 1] == prompts.starts[i], error, PS_ARGUMENT,
                    "the data set '%s' has no rows", sampling->sets[i].dataset);
-    if (!sampling->folder) return PS_OK;
+    if (!sampling->model.folder) return PS_OK;
     struct ps_local local;
     enum ps_local_precision precision = (enum ps_local_precision)sampling->settings->precision;
-    enum ps_status status = ps_local_open(&local, sampling->folder, precision, error);
+    enum ps_status status = ps_local_open(&local, sampling->model.folder, precision, error);
     if (status == PS_OK) status = check_first(sampling, &local, error);
     ps_local_close(&local);
+    return status;
+}
+
+static enum ps_status show_first(const struct ps_sampling *sampling, size_t set,
+                                 const struct ps_tokenizer *tokenizer, FILE *out,
+                                 struct ps_error *error) {
+    const struct ps_prompter *prompter = sampling->prompter;
+    const struct ps_dataset *dataset;
+    struct ps_rendered_prompt rendered;
+    struct ps_token_ids ids = {0};
+    bool ignored = false;
+    size_t count;
+    PS_TRY(rows_of(sampling, set, (size_t)prompter->context->limit, &dataset, &count, error));
+    const struct ps_dataset_row *row = &dataset->rows[0];
+    struct ps_prompt words = ps_prompter_prompt(prompter, row);
+    enum ps_status status = ps_prompter_render(prompter, row, &rendered, error);
+    if (status == PS_OK) status = ps_prompt_encode(&words, &rendered, tokenizer, &ids, error);
+    if (status == PS_OK && words.thinking != PS_THINKING_UNSET)
+        status = ps_prompter_ignores_thinking(prompter, row, &ignored, error);
+    if (status == PS_OK) {
+        long long samples = sampling->sets[set].samples;
+        fprintf(out, "%s, %s: %zu prompts, %lld %s each; the first has %zu tokens:\n",
+                sampling->name, sampling->sets[set].dataset, count, samples,
+                samples == 1 ? "reply" : "replies", ids.size);
+        ps_show_prompt(out, tokenizer, &ids, rendered.thought);
+        if (ignored)
+            fprintf(out, "thinking is %s, but the template takes no notice of it\n",
+                    words.thinking == PS_THINKING_ON ? "on" : "off");
+    }
+    ps_token_ids_release(&ids);
+    ps_rendered_prompt_release(&rendered);
+    return status;
+}
+
+enum ps_status ps_sampling_show(const struct ps_sampling *sampling, FILE *out,
+                                struct ps_error *error) {
+    struct ps_tokenizer *tokenizer;
+    PS_TRY(ps_tokenizer_open(sampling->model.reader.folder, &tokenizer, error));
+    enum ps_status status = PS_OK;
+    for (size_t i = 0; status == PS_OK && i < sampling->set_count; i++)
+        status = show_first(sampling, i, tokenizer, out, error);
+    ps_tokenizer_close(tokenizer);
     return status;
 }
 
@@ -176,7 +235,7 @@ static enum ps_status source_of(const struct ps_sampling *sampling, struct ps_bu
                                 struct ps_error *error) {
     enum ps_local_precision precision = (enum ps_local_precision)sampling->settings->precision;
     ps_buffer_init(json, 1 << 16);
-    return ps_local_source(sampling->folder, precision, json, error);
+    return ps_local_source(sampling->model.folder, precision, json, error);
 }
 
 static enum ps_status survey_store(const struct ps_sampling *sampling, struct ps_store *store,
@@ -283,7 +342,7 @@ static enum ps_status sample_missing(const struct ps_sampling *sampling, struct 
                                              prompts->count, job.max_tokens, &survey, error);
     if (status == PS_OK && survey.done < survey.replies) {
         PS_TRY_DONE(start(sampling, local, job.positions, error));
-        PS_TRY_DONE(ps_local_provenance(local, &provenance, error));
+        PS_TRY_DONE(ps_local_provenance(local, prompts->thought, &provenance, error));
         job.generator = local->generator;
         job.provenance = provenance.data;
     }
@@ -303,7 +362,7 @@ enum ps_status ps_sampling_run(const struct ps_sampling *sampling, struct ps_sto
     struct ps_sample_sampler sampler = sampler_of(sampling);
     enum ps_local_precision precision = (enum ps_local_precision)sampling->settings->precision;
     *report = (struct ps_sample_report){0};
-    PS_TRY(ps_local_open(&local, sampling->folder, precision, error));
+    PS_TRY(ps_local_open(&local, sampling->model.folder, precision, error));
     enum ps_status status = source_of(sampling, &source, error);
     if (status != PS_OK) goto done;
     PS_TRY_DONE(ps_sampling_render(sampling, local.tokenizer, prompts, error));

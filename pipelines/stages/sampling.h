@@ -66,11 +66,15 @@ extern const char *const ps_sampling_precisions[];
 
 /* ---- work ---- */
 
-/* A model by its name, as something that can be opened here. *folder is NULL when a stage makes it
- * that has not run; thinking is what a prompter wants to know. PS_UNSUPPORTED for a served one and
- * for random weights. */
+/* A model that can be opened here. */
+struct ps_sampling_model {
+    const char *folder;              /* NULL: a stage makes it that has not run */
+    struct ps_prompter_model reader; /* its own or, before it is made, the folder it starts from */
+};
+
+/* Finds a model by its name. PS_UNSUPPORTED for a served one and for random weights. */
 enum ps_status ps_sampling_model(const struct ps_stage_context *context, const char *name,
-                                 const char **folder, int *thinking, struct ps_error *error);
+                                 struct ps_sampling_model *model, struct ps_error *error);
 
 /* The value of a map for this key, else that of "default", else NULL. */
 const char *ps_string_map_get(const struct ps_string_map *map, const char *key);
@@ -82,8 +86,8 @@ struct ps_sampling_set {
 
 /* Catalog, seed, limit and arena are those of the prompter's context. */
 struct ps_sampling {
-    const char *name;   /* the model's */
-    const char *folder; /* NULL, in check alone: it is not made yet */
+    const char *name;               /* the model's */
+    struct ps_sampling_model model; /* its folder is NULL in check alone */
     const struct ps_prompter *prompter;
     const struct ps_sampling_set *sets;
     size_t set_count;
@@ -96,7 +100,7 @@ struct ps_sampling_prompts {
     struct ps_sample_prompt *items;
     const struct ps_dataset_row **rows; /* [count], parallel to items */
     size_t count, *starts;              /* set i has items [starts[i], starts[i + 1]) */
-    const char *first;                  /* text of the first prompt, rendered */
+    enum ps_thought thought;            /* where they leave the thought */
 };
 enum ps_status ps_sampling_render(const struct ps_sampling *sampling,
                                   const struct ps_tokenizer *tokenizer,
@@ -105,6 +109,10 @@ enum ps_status ps_sampling_render(const struct ps_sampling *sampling,
 /* Everything that can be known before: the folder, its tokenizer, the sets, the first prompt, which
  * must leave room for a reply. */
 enum ps_status ps_sampling_check(const struct ps_sampling *sampling, struct ps_error *error);
+
+/* The first prompt of each set as the model reads it, with what is to be known of its template. */
+enum ps_status ps_sampling_show(const struct ps_sampling *sampling, FILE *out,
+                                struct ps_error *error);
 
 /* What the store at `path` holds of it; one that is not there holds nothing. */
 enum ps_status ps_sampling_survey(const struct ps_sampling *sampling, const char *path,

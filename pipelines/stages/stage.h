@@ -31,6 +31,7 @@ struct ps_stage_context {
     struct ps_dataset_catalog *catalog; /* the pipeline's data sets and the shipped ones */
     uint64_t seed;                      /* the pipeline's */
     int64_t limit;                      /* most prompts and steps of a smoke run; 0: none */
+    const char *date;                   /* what templates take for today, YYYY-MM-DD */
     struct ps_progress *progress;       /* begin, update, end; NULL outside run */
     struct ps_metrics *metrics;         /* NULL outside run */
     struct ps_arena *arena;             /* released after the call */

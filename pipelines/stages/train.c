@@ -115,8 +115,8 @@ static enum ps_status check(const struct ps_stage_context *context, struct ps_er
     PS_TRY(ps_pipeline_resolve_model(context->pipeline, train.settings->model, context->arena,
                                      &model, error));
     if (model.stage) return PS_OK; /* made by an earlier stage */
-    enum ps_status status = ps_train_start_open(&train.start, &train.model, error);
-    ps_train_start_close(&train.start);
+    enum ps_status status = ps_training_open_start(&train, error);
+    ps_training_close(&train);
     return status;
 }
 
@@ -124,13 +124,18 @@ static enum ps_status show(const struct ps_stage_context *context, FILE *out,
                            struct ps_error *error) {
     struct ps_training train;
     PS_TRY(prepare(&train, context, error));
-    if (!inputs_are_done(context->stage)) {
-        fputs("the first example is shown once the stages before have run\n", out);
-        return PS_OK;
+    bool done = inputs_are_done(context->stage);
+    bool made = done || train.model.config || ps_directory_exists(train.model.path);
+    enum ps_status status = PS_OK;
+    if (done) {
+        status = ps_training_open(&train, error);
+        if (status == PS_OK) status = ps_training_show(&train, out, error);
+    } else if (made) {
+        status = ps_training_open_start(&train, error);
+        if (status == PS_OK) status = ps_training_show_start(&train, out, error);
     }
-    enum ps_status status = ps_training_open(&train, error);
-    if (status == PS_OK) status = ps_training_show(&train, out, error);
     ps_training_close(&train);
+    if (!done) fputs("the first example is shown once the stages before have run\n", out);
     return status;
 }
 

@@ -6,132 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the model ---- */
-
-enum ps_status ps_train_start_open(struct ps_train_start *start, const struct ps_train_model *model,
-                                   struct ps_error *error) {
-    *start = (struct ps_train_start){.seed = model->seed};
-    if (model->path) {
-        PS_TRY(ps_model_files_open(&start->files, model->path, error));
-        start->config = ps_model_files_config(start->files);
-        start->parameters = ps_model_files_parameters(start->files);
-        start->tokenizer_path = model->path;
-    } else {
-        PS_TRY(ps_model_config_open(&start->own_config, model->config, error));
-        PS_TRY(ps_parameters_create(&start->own_parameters, start->own_config, error));
-        start->config = start->own_config;
-        start->parameters = start->own_parameters;
-        start->tokenizer_path = model->tokenizer;
-    }
-    PS_TRY(ps_tokenizer_open(start->tokenizer_path, &start->tokenizer, error));
-    PS_FAIL_IF(ps_tokenizer_size(start->tokenizer) > start->config->vocabulary, error, PS_ARGUMENT,
-               "%s has %u tokens, the model only %lld", start->tokenizer_path,
-               ps_tokenizer_size(start->tokenizer), (long long)start->config->vocabulary);
-    return PS_OK;
-}
-
-void ps_train_start_close(struct ps_train_start *start) {
-    ps_tokenizer_close(start->tokenizer);
-    ps_parameters_release(start->own_parameters);
-    ps_model_config_close(start->own_config);
-    ps_model_files_close(start->files);
-}
-
-enum ps_status ps_train_end_token(const struct ps_train_start *start, const char *template,
-                                  int32_t *token, struct ps_error *error) {
-    static const char chatml[] = "<|im_end|>";
-    bool plain = template && strcmp(template, "none") == 0;
-    int64_t found =
-        plain ? PS_TOKEN_NONE : ps_tokenizer_find(start->tokenizer, chatml, sizeof chatml - 1);
-    if (found < 0) found = ps_tokenizer_eos(start->tokenizer);
-    if (found < 0 && start->config->end_count > 0) found = start->config->end_ids[0];
-    PS_FAIL_IF(found < 0, error, PS_ARGUMENT,
-               "%s: no token is known that ends a reply; name eos_token in tokenizer_config.json",
-               start->tokenizer_path);
-    *token = (int32_t)found;
-    return PS_OK;
-}
-
-/* ---- what goes with the weights ---- */
-
-static enum ps_status copy_file(const char *from, const char *to, struct ps_error *error) {
-    struct ps_file_map map;
-    PS_TRY(ps_file_map(&map, from, error));
-    enum ps_status status = ps_file_write_atomic(to, map.data, map.size, error);
-    ps_file_unmap(&map);
-    return status;
-}
-
-enum ps_status ps_train_copy_weights(const char *from, const char *to, struct ps_error *error) {
-    struct ps_arena arena;
-    ps_arena_init(&arena, 1 << 20);
-    const char *source = ps_path_join(&arena, from, "model.safetensors");
-    const char *target = ps_path_join(&arena, to, "model.safetensors");
-    enum ps_status status = source && target ? copy_file(source, target, error)
-                                             : ps_error_set(error, PS_MEMORY, "out of memory");
-    ps_arena_release(&arena);
-    return status;
-}
-
-/* generation_config.json with `token` among its eos_token_id. */
-static enum ps_status add_end_token(const char *path, int32_t token, struct ps_error *error) {
-    json_t *json = NULL;
-    struct ps_buffer text;
-    ps_buffer_init(&text, 16 << 20);
-    if (ps_file_exists(path))
-        PS_TRY(ps_json_read_file(path, 16 << 20, &json, error));
-    else
-        json = json_object();
-    enum ps_status status = PS_OK;
-    json_t *old = ps_json_get(json, "eos_token_id"), *ends = json_array();
-    bool made = json && ends && json_array_append_new(ends, json_integer(token)) == 0;
-    for (size_t i = 0; made && i < (json_is_array(old) ? json_array_size(old) : 1); i++) {
-        json_t *id = json_is_array(old) ? json_array_get(old, i) : old;
-        if (json_is_integer(id) && json_integer_value(id) != token)
-            made = json_array_append(ends, id) == 0;
-    }
-    made = made && json_object_set(json, "eos_token_id", ends) == 0;
-    PS_FAIL_DONE_IF(!made, error, PS_MEMORY, "out of memory");
-    PS_TRY_DONE(ps_json_dump(json, &text, error));
-    PS_FAIL_DONE_IF(!ps_buffer_puts(&text, "\n"), error, PS_MEMORY, "out of memory");
-    status = ps_file_write_atomic(path, text.data, text.size, error);
-done:
-    ps_buffer_release(&text);
-    json_decref(ends);
-    json_decref(json);
-    return status;
-}
-
-enum ps_status ps_train_start_copy(const struct ps_train_start *start, const char *template,
-                                   const char *folder, struct ps_error *error) {
-    static const char *const files[] = {
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
-        "merges.txt",     "chat_template.jinja"};
-    struct ps_arena arena;
-    int32_t token = 0;
-    ps_arena_init(&arena, 1 << 20);
-    const char *from = start->tokenizer_path;
-    if (!ps_directory_exists(from)) { /* a tokenizer.json: the files lie beside it */
-        const char *slash = strrchr(from, '/');
-        from = slash ? ps_arena_strndup(&arena, from, (size_t)(slash - from)) : ".";
-    }
-    const char *generation = ps_path_join(&arena, folder, "generation_config.json");
-    enum ps_status status =
-        from && generation ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
-    for (size_t i = 0; status == PS_OK && i < sizeof files / sizeof *files; i++) {
-        const char *source = ps_path_join(&arena, from, files[i]);
-        const char *target = ps_path_join(&arena, folder, files[i]);
-        if (!source || !target)
-            status = ps_error_set(error, PS_MEMORY, "out of memory");
-        else if (ps_file_exists(source))
-            status = copy_file(source, target, error);
-    }
-    if (status == PS_OK) status = ps_train_end_token(start, template, &token, error);
-    if (status == PS_OK) status = add_end_token(generation, token, error);
-    ps_arena_release(&arena);
-    return status;
-}
-
 /* ---- the examples ---- */
 
 /* Which rows are held out, and which must not be there at all. */
@@ -228,14 +102,15 @@ ps_train_data_open(struct ps_train_data *data, const struct ps_stage_context *co
                    const struct ps_train_data_options *options, struct ps_error *error) {
     struct split split;
     struct ps_store *store;
-    struct ps_example_options example_options = {.template = options->template,
+    struct ps_example_options example_options = {.template = start->template,
+                                                 .thinking = options->thinking,
                                                  .row_tokens = options->sequence_length,
                                                  .overlong = options->overlong,
                                                  .choose = choose,
                                                  .context = &split};
     ps_examples_init(&data->examples);
     ps_examples_init(&data->validation);
-    PS_TRY(ps_train_end_token(start, options->template, &example_options.end_token, error));
+    PS_TRY(ps_train_end_token(start, &example_options.end_token, error));
     PS_TRY(open_split(&split, context, options->validation, error));
     PS_TRY(ps_store_open(&store, traces->store, PS_STORE_READ, error));
     enum ps_status status = PS_OK;

@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "pipelines/stages/prompts.h"
+#include "pipelines/stages/show.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static const struct ps_settings_table validate_table = PS_SETTINGS_TABLE(
 static const char *const precisions[] = {"auto", "f32", "bf16", NULL};
 static const char *const moment_types[] = {"f32", "bf16", NULL};
 static const char *const keeps[] = {"last", "best", NULL};
+static const char *const off_on[] = {"false", "true", NULL};
 static const char *const overlong_names[] = {"drop", "truncate", "error", NULL};
 static const struct ps_setting items[] = {
     {"model", PS_SETTING_STRING, AT(model), .refers = "model", .required = true, .identity = true,
@@ -64,8 +67,11 @@ static const struct ps_setting items[] = {
      .help = "of weights and activations; auto: the model's own"},
     {"moments", PS_SETTING_ENUM, AT(moments), "f32", .names = moment_types, .identity = true,
      .help = "type of AdamW's moments"},
-    {"template", PS_SETTING_STRING, AT(template), .identity = true,
-     .help = "the chat template of the student; by default the one a trace was sampled with"},
+    {"template", PS_SETTING_STRING, AT(template), .refers = "template",
+     .help = "the student's chat template: chatml, none for plain text, or a file; by default the "
+             "model's own, else the one that the traces' prompts name"},
+    {"thinking", PS_SETTING_ENUM, AT(thinking), .names = off_on, .identity = true,
+     .help = "what the student's template is told about thinking; by default what the prompt said"},
     {"validate", PS_SETTING_TABLE, AT(validate), .table = &validate_table, .identity = true,
      .help = "the loss on traces that are held out"},
     {"keep", PS_SETTING_ENUM, AT(keep), "last", .names = keeps, .identity = true,
@@ -110,12 +116,20 @@ struct ps_train_options ps_training_options(const struct ps_training *train) {
     return options;
 }
 
+enum ps_status ps_training_open_start(struct ps_training *train, struct ps_error *error) {
+    train->model.template = train->settings->template;
+    train->model.date = train->context->date;
+    return ps_train_start_open(&train->start, &train->model, error);
+}
+
 enum ps_status ps_training_open(struct ps_training *train, struct ps_error *error) {
     const struct ps_train_settings *settings = train->settings;
     PS_FAIL_IF(settings->keep == KEEP_BEST && !settings->validate.dataset, error, PS_ARGUMENT,
                "%s: 'keep: best' wants validate.dataset, which says what is best", train->name);
-    PS_TRY(ps_train_start_open(&train->start, &train->model, error));
-    struct ps_train_data_options options = {.template = settings->template,
+    PS_TRY(ps_training_open_start(train, error));
+    PS_TRY(ps_train_start_find_template(&train->start, &train->traces, train->context->pipeline,
+                                        error));
+    struct ps_train_data_options options = {.thinking = ps_thinking_of(settings->thinking),
                                             .sequence_length = settings->sequence_length,
                                             .overlong = settings->overlong,
                                             .validation = settings->validate.dataset};
@@ -217,7 +231,7 @@ static enum ps_status complete(void *user, const char *name, const char *path,
         PS_FAIL_IF_NULL(best, error);
         PS_TRY(ps_train_copy_weights(best, path, error));
     }
-    return ps_train_start_copy(&train->start, train->settings->template, path, error);
+    return ps_train_start_copy(&train->start, path, error);
 }
 
 enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result *result,
@@ -249,43 +263,38 @@ enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result
 
 /* ---- showing ---- */
 
-/* A token's text on one line: control characters and what is no UTF-8 by itself as escapes. */
-static void print_token(FILE *out, const struct ps_tokenizer *tokenizer, int32_t id) {
+enum ps_status ps_training_show_start(const struct ps_training *train, FILE *out,
+                                      struct ps_error *error) {
+    const struct ps_train_start *start = &train->start;
+    int32_t token;
     size_t size;
-    const char *bytes = ps_tokenizer_bytes(tokenizer, (uint32_t)id, &size);
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        if (byte == '\n')
-            fputs("\\n", out);
-        else if (byte == '\t')
-            fputs("\\t", out);
-        else if (byte == '\\')
-            fputs("\\\\", out);
-        else if (byte < 32 || byte >= 127)
-            fprintf(out, "\\x%02x", byte);
-        else
-            fputc(byte, out);
+    if (!start->template) {
+        fprintf(out, "the student's template: that of the traces' prompts\n");
+        return PS_OK;
     }
+    PS_TRY(ps_train_end_token(start, &token, error));
+    const char *choice = train->settings->template;
+    if (!choice) choice = ps_template_choice(start->template);
+    const char *bytes = ps_tokenizer_bytes(start->tokenizer, (uint32_t)token, &size);
+    fprintf(out, "the student's template: %s; its replies end in %.*s (%d)\n",
+            choice ? choice : "its own", (int)size, bytes ? bytes : "", token);
+    return PS_OK;
 }
 
 enum ps_status ps_training_show(const struct ps_training *train, FILE *out,
                                 struct ps_error *error) {
     const struct ps_example_counts *counts = &train->data.examples.counts;
-    const struct ps_example *example = &train->data.examples.items[0];
     struct ps_train_options options = ps_training_options(train);
+    PS_TRY(ps_training_show_start(train, out, error));
     fprintf(out,
-            "%u examples of %lld traces: %lld tokens, %lld of them learnt; %lld replies cut, %lld "
-            "examples too long; %u held out\n%lld steps\nthe first example:\n",
-            train->data.examples.count, (long long)counts->traces, (long long)counts->tokens,
-            (long long)counts->targets, (long long)counts->cut, (long long)counts->overlong,
-            train->data.validation.count,
+            "%u examples of %lld traces, %lld with the teacher's own token ids: %lld tokens, %lld "
+            "of them learnt; %lld replies cut, %lld examples too long; %u held out\n%lld steps\n"
+            "the first example:\n",
+            train->data.examples.count, (long long)counts->traces, (long long)counts->same_ids,
+            (long long)counts->tokens, (long long)counts->targets, (long long)counts->cut,
+            (long long)counts->overlong, train->data.validation.count,
             (long long)ps_train_steps(&options, train->data.examples.count));
-    for (int32_t i = 0; i < example->size; i++) {
-        fprintf(out, "%8d %s  |", example->ids[i],
-                i < example->first_target ? "       " : "learnt ");
-        print_token(out, train->start.tokenizer, example->ids[i]);
-        fputs("|\n", out);
-    }
+    ps_show_example(out, train->start.tokenizer, &train->data.examples.items[0]);
     PS_FAIL_IF(ferror(out), error, PS_IO, "the example could not be written");
     return PS_OK;
 }

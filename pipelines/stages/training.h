@@ -10,7 +10,8 @@ struct ps_train_settings {
     double epochs, lr, final_lr, warmup, weight_decay, beta1, beta2, epsilon, clip, balance;
     int64_t steps, batch, sequence_length, threads;
     int precision, moments, overlong;
-    int keep; /* 0: the last weights, 1: the best */
+    int thinking; /* -1 unset */
+    int keep;     /* 0: the last weights, 1: the best */
     double checkpoint;
     struct ps_train_validate {
         const char *dataset;
@@ -36,6 +37,8 @@ struct ps_training {
     int64_t resumed;
 };
 
+/* Opens the start alone, or that and the examples. */
+enum ps_status ps_training_open_start(struct ps_training *train, struct ps_error *error);
 enum ps_status ps_training_open(struct ps_training *train, struct ps_error *error);
 void ps_training_close(struct ps_training *train);
 
@@ -49,5 +52,8 @@ enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result
 void ps_training_write_result(const struct ps_training *train, const struct ps_train_result *result,
                               struct ps_json_writer *writer);
 
+/* The student's template and end token. */
+enum ps_status ps_training_show_start(const struct ps_training *train, FILE *out,
+                                      struct ps_error *error);
 /* The counts, and the first example token by token with its loss mask. */
 enum ps_status ps_training_show(const struct ps_training *train, FILE *out, struct ps_error *error);

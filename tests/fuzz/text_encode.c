@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         ps_marked_text_append(&marked, text + half, size - half, !(size & 1), &error) != PS_OK ||
         ps_tokenizer_encode_marked(tokenizer, &marked, 0, &ids, &error) != PS_OK)
         __builtin_trap();
-    (void)ps_reply_split(text, size, size & 1);
+    (void)ps_reply_split(text, size, (enum ps_thought)(size % 3));
     ps_marked_text_release(&marked);
     ps_buffer_release(&decoded);
     ps_token_ids_release(&ids);

@@ -17,6 +17,7 @@ struct fixture {
     int64_t sources[SOURCES], sampler, provenance;
     int64_t plain, opened; /* prompts; the second ends in "<think>\n" */
     int32_t end, think, close;
+    struct ps_template *template;
     struct ps_examples examples;
     struct ps_example_options options;
 };
@@ -54,7 +55,9 @@ static int begin(void **state) {
     f.think = (int32_t)ps_tokenizer_find(f.tokenizer, "<think>", 7);
     f.close = (int32_t)ps_tokenizer_find(f.tokenizer, "</think>", 8);
     assert_true(f.end > 0 && f.think > 0 && f.close > 0);
-    f.options = (struct ps_example_options){.row_tokens = 1000, .end_token = f.end};
+    assert_ok(ps_template_open("chatml", NULL, NULL, &f.template, &error));
+    f.options =
+        (struct ps_example_options){.template = f.template, .row_tokens = 1000, .end_token = f.end};
     ps_examples_init(&f.examples);
     return 0;
 }
@@ -64,6 +67,7 @@ static int end(void **state) {
     ps_examples_release(&f.examples);
     ps_store_close(f.store);
     ps_tokenizer_close(f.tokenizer);
+    ps_template_close(f.template);
     assert_ok(ps_path_remove(f.folder, &error));
     return 0;
 }
@@ -176,6 +180,73 @@ static void an_opened_tag_is_not_repeated(void **state) {
     assert_int_equal(in_prompt, 1);
 }
 
+/* A template of the student's own instead of chatml. */
+static void use_template(const char *generation_prompt) {
+    char path[96], source[200];
+    snprintf(path, sizeof path, "%s/own.jinja", f.folder);
+    snprintf(source, sizeof source, "{{ messages[0].content }}%s", generation_prompt);
+    assert_ok(ps_file_write_atomic(path, source, strlen(source), &error));
+    ps_template_close(f.template);
+    assert_ok(ps_template_open(path, NULL, NULL, &f.template, &error));
+    f.options.template = f.template;
+}
+
+static void a_bare_tag_is_followed_by_a_new_line(void **state) {
+    (void)state;
+    use_template("<think>");
+    put(&(struct reply){STRANGER, f.plain, "add", "5", NULL, 0, PS_STORE_STOP});
+    only_example("\nadd\n</think>\n\n5<|im_end|>");
+    use_template("<think>{{ '\\n' }}");
+    only_example("add\n</think>\n\n5<|im_end|>");
+}
+
+static void a_closed_thought_is_content_alone(void **state) {
+    (void)state;
+    use_template("</think>");
+    put(&(struct reply){STRANGER, f.plain, NULL, "5", NULL, 0, PS_STORE_STOP});
+    only_example("5<|im_end|>");
+    put(&(struct reply){STRANGER, f.plain, "add", "5", NULL, 0, PS_STORE_STOP});
+    assert_fails(add(), PS_ARGUMENT, "has reasoning, but the student's prompt ends behind");
+}
+
+/* Ids of the teacher whose tags are not where the student's prompt wants them are not taken. */
+static void own_tokens_fit_the_prompt(void **state) {
+    (void)state;
+    int32_t letter = (int32_t)ps_tokenizer_find(f.tokenizer, "a", 1);
+    int32_t newline = (int32_t)ps_tokenizer_find(f.tokenizer, "\n", 1);
+    int32_t ids[] = {f.think, newline, letter, newline, f.close, newline, newline, letter, f.end};
+    put(&(struct reply){TEACHER, f.plain, "a", "a", ids, 9, PS_STORE_STOP});
+    const struct ps_example *example = only_example("<think>\na\n</think>\n\na<|im_end|>");
+    assert_int_equal(f.examples.counts.same_ids, 1);
+    assert_memory_equal(example->ids + example->first_target, ids, sizeof ids);
+    use_template("<think>{{ '\\n' }}"); /* written by the prompt now */
+    only_example("a\n</think>\n\na<|im_end|>");
+    assert_int_equal(f.examples.counts.same_ids, 0);
+}
+
+static void own_tokens_lack_a_tag_of_the_teachers_prompt(void **state) {
+    (void)state;
+    int32_t letter = (int32_t)ps_tokenizer_find(f.tokenizer, "a", 1);
+    int32_t ids[] = {letter, f.close, letter, f.end};
+    put(&(struct reply){TEACHER, f.plain, "a", "a", ids, 4, PS_STORE_STOP});
+    only_example("<think>\na\n</think>\n\na<|im_end|>");
+    assert_int_equal(f.examples.counts.same_ids, 0);
+    use_template("<think>{{ '\\n' }}");
+    only_example("a</think>a<|im_end|>");
+    assert_int_equal(f.examples.counts.same_ids, 1);
+}
+
+static void thinking_is_told(void **state) {
+    (void)state;
+    use_template("{% if enable_thinking is defined %}{{ enable_thinking }}{% endif %}");
+    put(&(struct reply){STRANGER, f.plain, NULL, "5", NULL, 0, PS_STORE_STOP});
+    assert_ok(add());
+    int32_t unset = f.examples.items[0].first_target;
+    f.options.thinking = PS_THINKING_ON;
+    assert_ok(add());
+    assert_true(f.examples.items[0].first_target > unset);
+}
+
 static void cut_replies_have_no_end(void **state) {
     (void)state;
     put(&(struct reply){STRANGER, f.plain, "add the", "", NULL, 0, PS_STORE_LENGTH});
@@ -251,6 +322,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(think_tags_are_control_tokens, begin, end),
         cmocka_unit_test_setup_teardown(text_never_becomes_a_control_token, begin, end),
         cmocka_unit_test_setup_teardown(an_opened_tag_is_not_repeated, begin, end),
+        cmocka_unit_test_setup_teardown(a_bare_tag_is_followed_by_a_new_line, begin, end),
+        cmocka_unit_test_setup_teardown(a_closed_thought_is_content_alone, begin, end),
+        cmocka_unit_test_setup_teardown(own_tokens_fit_the_prompt, begin, end),
+        cmocka_unit_test_setup_teardown(own_tokens_lack_a_tag_of_the_teachers_prompt, begin, end),
+        cmocka_unit_test_setup_teardown(thinking_is_told, begin, end),
         cmocka_unit_test_setup_teardown(cut_replies_have_no_end, begin, end),
         cmocka_unit_test_setup_teardown(cut_replies_keep_all_their_tokens, begin, end),
         cmocka_unit_test_setup_teardown(a_reply_cut_before_its_first_token_is_no_example, begin,

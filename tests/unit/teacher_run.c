@@ -39,13 +39,14 @@ static void make_prompts(int64_t samples) {
                  "{\"messages\":[{\"role\":\"user\",\"content\":\"question %d\"}]}", p);
         items[p] = (struct ps_store_item){
             .dataset = "arith", .split = "train", .row = p, .gold = "5", .extra = "{}"};
-        prompts[p] = (struct ps_sample_prompt){.conversation = conversations[p],
-                                               .ids = ids[p],
-                                               .count = count,
-                                               .thinking_opened = p == 1,
-                                               .samples = samples,
-                                               .items = &items[p],
-                                               .item_count = 1};
+        prompts[p] =
+            (struct ps_sample_prompt){.conversation = conversations[p],
+                                      .ids = ids[p],
+                                      .count = count,
+                                      .thought = p == 1 ? PS_THOUGHT_OPENED : PS_THOUGHT_NONE,
+                                      .samples = samples,
+                                      .items = &items[p],
+                                      .item_count = 1};
     }
 }
 
@@ -86,7 +87,7 @@ static enum ps_status run(struct ps_store *store, struct options options, size_t
     assert_ok(ps_local_open(&local, model, PS_LOCAL_AUTO, &error));
     assert_ok(ps_local_start(&local, &engine, &error));
     assert_ok(ps_local_source(model, PS_LOCAL_AUTO, &source, &error));
-    assert_ok(ps_local_provenance(&local, &provenance, &error));
+    assert_ok(ps_local_provenance(&local, PS_THOUGHT_NONE, &provenance, &error));
     struct ps_sample_job job = {
         .store = store,
         .source_name = "teacher",
@@ -178,7 +179,8 @@ static void keeps_whole_traces(void **state) {
         for (int64_t i = 0; i < trace.output_tokens; i++) assert_true(trace.logprobs[i] <= 0);
         assert_ok(ps_tokenizer_decode(tokenizer, (const uint32_t *)trace.ids,
                                       (size_t)(trace.output_tokens - stop), true, &text, &error));
-        struct ps_reply parts = ps_reply_split(text.data, text.size, row.row == 1);
+        struct ps_reply parts = ps_reply_split(text.data, text.size,
+                                               row.row == 1 ? PS_THOUGHT_OPENED : PS_THOUGHT_NONE);
         assert_int_equal(trace.reasoning_size, parts.reasoning_size);
         assert_int_equal(trace.content_size, parts.content_size);
         assert_memory_equal(trace.content, parts.content, parts.content_size);

@@ -189,6 +189,10 @@ bool ps_tokenizer_is_special(const struct ps_tokenizer *tokenizer, uint32_t id) 
     return id < tokenizer->token_count && tokenizer->tokens[id].special;
 }
 
+bool ps_tokenizer_is_control(const struct ps_tokenizer *tokenizer, uint32_t id) {
+    return id < tokenizer->token_count && tokenizer->tokens[id].added;
+}
+
 int64_t ps_tokenizer_bos(const struct ps_tokenizer *tokenizer) {
     return tokenizer->bos;
 }

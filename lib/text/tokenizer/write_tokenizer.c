@@ -140,14 +140,6 @@ static enum ps_status write_tokenizer(const struct ps_trainer *trainer, struct p
 }
 
 static enum ps_status write_config(struct ps_buffer *out, struct ps_error *error) {
-    /* What the built-in chatml template prints, for programs that read Jinja. */
-    static const char chat_template[] =
-        "{% for message in messages %}"
-        "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-        "{% endfor %}"
-        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}"
-        "{% if enable_thinking is defined and enable_thinking is false %}"
-        "{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{% endif %}";
     struct ps_json_writer writer;
     ps_json_writer_begin(&writer, out);
     ps_json_write_begin_object(&writer);
@@ -157,7 +149,7 @@ static enum ps_status write_config(struct ps_buffer *out, struct ps_error *error
     member(&writer, "eos_token", "<|im_end|>");
     member(&writer, "pad_token", "<|endoftext|>");
     flag(&writer, "clean_up_tokenization_spaces", false);
-    member(&writer, "chat_template", chat_template);
+    member(&writer, "chat_template", ps_chatml_source);
     ps_json_write_end_object(&writer);
     return ps_json_writer_end(&writer, error);
 }
