@@ -69,9 +69,10 @@ enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
     struct ps_store_sql sql = {.count = 0};
     ps_buffer_init(&sql.text, 16384);
     enum ps_status status = PS_OK;
+    /* Prompts in the order of their hash, so that a list with a limit need not sort all traces. */
     bool fits =
         ps_buffer_format(&sql.text,
-                         "SELECT %s FROM trace t JOIN prompt p ON p.id = t.prompt "
+                         "SELECT %s FROM prompt p CROSS JOIN trace t ON t.prompt = p.id "
                          "JOIN source s ON s.id = t.source JOIN sampler m ON m.id = t.sampler",
                          columns) &&
         join_item(&sql, filter) &&
