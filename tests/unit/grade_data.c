@@ -120,6 +120,77 @@ static void math500_golds_equal_themselves(void **state) {
     assert_int_equal(totals.changed_wrong, totals.rows);
 }
 
+/* Copies text with each `old` as `new`; false when there is none or the text has `unless`. */
+static bool rewrite(const char *text, const char *old, const char *new, const char *unless,
+                    char out[2048]) {
+    size_t size = 0;
+    if (!strstr(text, old) || (unless && strstr(text, unless))) return false;
+    for (const char *found; (found = strstr(text, old)); text = found + strlen(old))
+        size += (size_t)snprintf(out + size, 2048 - size, "%.*s%s", (int)(found - text), text, new);
+    snprintf(out + size, 2048 - size, "%s", text);
+    return true;
+}
+
+/* What sets the same answer in other words stays correct. */
+static void rewritten_row(json_t *row, struct totals *totals) {
+    static const char *const rules[][3] = {{"\\frac", "\\dfrac", NULL},
+                                           {"(", "\\left( ", "\\left"},
+                                           {")", " \\right)", "\\right"},
+                                           {"+", " + ", NULL},
+                                           {"=", " = ", NULL},
+                                           {",\\!", ",", "\\! "},
+                                           {"\\sqrt", "\\!\\sqrt", NULL},
+                                           {"\\pi", "{\\pi}", NULL},
+                                           {"\\cup", " \\cup ", NULL}};
+    const char *gold;
+    char text[2048], wrapped[2100];
+    assert_ok(ps_json_string(row, "answer", &gold, &error));
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (!rewrite(gold, rules[i][0], rules[i][1], rules[i][2], text)) continue;
+        totals->labelled++;
+        bool correct = grade("math", gold, text, true) == PS_VERDICT_CORRECT;
+        if (!correct) print_message("%s became %s\n", gold, text);
+        totals->agreed += correct;
+    }
+    snprintf(wrapped, sizeof wrapped, "so it is $\\boxed{ %s }$.", gold);
+    totals->correct += grade("math", gold, wrapped, false) == PS_VERDICT_CORRECT;
+}
+
+static void rewritten_golds_stay_correct(void **state) {
+    (void)state;
+    struct totals totals = each_row("math/math500.jsonl", rewritten_row);
+    assert_int_equal(totals.correct, totals.rows);
+    assert_true(totals.labelled > 150);
+    assert_int_equal(totals.agreed, totals.labelled);
+}
+
+/* One changed operator or bracket is another answer, both ways. */
+static void changed_row(json_t *row, struct totals *totals) {
+    static const char *const rules[][3] = {{"+", "-", "\\pm"},        {"\\sqrt", "", NULL},
+                                           {"^2", "^3", NULL},        {"\\pi", "", "{\\pi}"},
+                                           {"\\infty", "1000", NULL}, {"[", "(", "\\left["},
+                                           {"-", "+", NULL},          {"x", "y", NULL}};
+    const char *gold;
+    char text[2048];
+    assert_ok(ps_json_string(row, "answer", &gold, &error));
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (strstr(gold, "\\text") || !rewrite(gold, rules[i][0], rules[i][1], rules[i][2], text))
+            continue;
+        totals->labelled++;
+        bool other = grade("math", gold, text, true) != PS_VERDICT_CORRECT &&
+                     grade("math", text, gold, true) != PS_VERDICT_CORRECT;
+        if (!other) print_message("%s became %s\n", gold, text);
+        totals->agreed += other;
+    }
+}
+
+static void changed_golds_are_not_correct(void **state) {
+    (void)state;
+    struct totals totals = each_row("math/math500.jsonl", changed_row);
+    assert_true(totals.labelled > 100);
+    assert_int_equal(totals.agreed, totals.labelled);
+}
+
 static void labelled_row(json_t *row, struct totals *totals) {
     static const char *const models[] = {"6b_finetuning", "6b_verification", "175b_finetuning",
                                          "175b_verification"};
@@ -151,6 +222,8 @@ int main(void) {
         cmocka_unit_test(gsm8k_golds_equal_themselves),
         cmocka_unit_test(svamp_golds_equal_themselves),
         cmocka_unit_test(math500_golds_equal_themselves),
+        cmocka_unit_test(rewritten_golds_stay_correct),
+        cmocka_unit_test(changed_golds_are_not_correct),
         cmocka_unit_test(agrees_with_labelled_solutions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
