@@ -636,6 +636,11 @@ text | indent(width=1)
 ("<b>" | safe).upper() + "<i>"
 ("<b>" | safe) | upper ~ "<"
 ["<b>" | safe]
+("<b>" | safe) | list
+("<b>" | safe) | first + "<"
+"<" | safe | first + "<"
+l | truncate(3)
+undefined_name | truncate(3)
 "<b>" | e | e
 "<b>" | e | forceescape
 ("<b>" | safe).replace("b", "<")

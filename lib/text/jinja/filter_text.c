@@ -227,8 +227,7 @@ FILTER(run_truncate) {
     const struct string *string, *end = NULL;
     struct string dots = {.text = "...", .size = 3};
     struct builder builder;
-    int64_t length = 255, leeway = 5;
-    PS_TRY(ps_jinja_need_string(render, call->self, "the value of truncate", &string));
+    int64_t length = 255, leeway = 5, size;
     if (GIVEN(0)) PS_TRY(ps_jinja_need_integer(render, call->arguments[0], "length", &length));
     if (GIVEN(2)) PS_TRY(ps_jinja_need_string(render, call->arguments[2], "end", &end));
     if (GIVEN(3) && call->arguments[3].type != TYPE_NONE)
@@ -237,7 +236,9 @@ FILTER(run_truncate) {
     int64_t tail = (int64_t)ps_jinja_count(end);
     if (length < tail || leeway < 0) return ps_jinja_fail(render, "truncate to less than its end");
     *result = call->self;
-    if ((int64_t)ps_jinja_count(string) <= length + leeway) return PS_OK;
+    PS_TRY(ps_jinja_length(render, call->self, &size));
+    if (size <= length + leeway) return PS_OK;
+    PS_TRY(ps_jinja_need_string(render, call->self, "the value of truncate", &string));
     size_t stop = ps_jinja_offset(string, (size_t)(length - tail));
     struct string blank = {.text = " ", .size = 1};
     ptrdiff_t word;

@@ -32,6 +32,15 @@ static enum ps_status next_pair(struct render *render, const struct view *view, 
     return ps_jinja_new_list(render, TYPE_TUPLE, both, 2, item);
 }
 
+static enum ps_status copy_string(struct render *render, const struct string *string,
+                                  struct value *result) {
+    struct string *copy;
+    PS_TRY(ps_jinja_alloc(render, 1, sizeof *copy, &copy));
+    *copy = *string;
+    *result = STRING(copy);
+    return PS_OK;
+}
+
 static enum ps_status next_of_source(struct render *render, struct iterator *iterator,
                                      struct value *item) {
     struct value source = iterator->source;
@@ -55,7 +64,10 @@ static enum ps_status next_of_source(struct render *render, struct iterator *ite
         const struct string *string = source.string;
         if (at >= string->size) return PS_OK;
         iterator->at = at + ps_utf8_next(string->text + at, string->size - at, &code_point, NULL);
-        return ps_jinja_slice(render, string, at, iterator->at, item);
+        struct string plain = *string; /* the characters of Markup are plain */
+        plain.markup = false;
+        PS_TRY(ps_jinja_slice(render, &plain, at, iterator->at, item));
+        return item->string == &plain ? copy_string(render, &plain, item) : PS_OK;
     }
     case TYPE_GENERATOR: return ps_jinja_next(render, source.generator, item);
     default: return PS_OK;

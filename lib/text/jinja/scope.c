@@ -42,10 +42,6 @@ static bool same_name(const struct string *a, const struct string *b) {
     return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
 }
 
-static bool is_called(const struct string *name, const char *text) {
-    return name->size == strlen(text) && memcmp(name->text, text, name->size) == 0;
-}
-
 static struct symbol *find_own(const struct frame_names *frame, const struct string *name) {
     struct symbol *symbol = frame->symbols;
     while (symbol && !same_name(symbol->name, name)) symbol = symbol->next;
@@ -186,8 +182,8 @@ static enum ps_status close_frame(struct resolver *resolver, struct frame_names 
         ps_arena_array(&resolver->template->arena, scope->slot_count, sizeof *scope->copies);
     PS_FAIL_IF_NULL(scope->copies, resolver->error);
     for (struct symbol *symbol = frame->symbols; symbol; symbol = symbol->next) {
-        if (!has_slot(symbol) || symbol->load == LOAD_PARAMETER) continue;
-        if (symbol->load == LOAD_NOTHING) continue;
+        bool begins_empty = symbol->load == LOAD_PARAMETER || symbol->load == LOAD_NOTHING;
+        if (!has_slot(symbol) || begins_empty) continue;
         struct slot_copy *copy = &scope->copies[scope->copy_count++];
         copy->slot = symbol->slot;
         PS_TRY(locate(resolver, frame->outer, symbol->name, &copy->from));
@@ -216,7 +212,7 @@ static enum ps_status resolve(struct resolver *resolver, struct frame_names *fra
 enum use { USE_NONE, USE_READ, USE_SET };
 static enum use first_use(const struct node *list, const char *name) {
     for (; list; list = list->next) {
-        if (list->kind == NODE_NAME && is_called(list->text, name))
+        if (list->kind == NODE_NAME && ps_jinja_is(list->text, name))
             return list->store ? USE_SET : USE_READ;
         /* jinja2 visits a set's target before its value. */
         for (size_t i = 0; i < NODE_PARTS; i++) {
@@ -233,13 +229,13 @@ static const struct string *special_name(const char *text) {
                                           {.text = "kwargs", .size = 6},
                                           {.text = "varargs", .size = 7}};
     size_t i = 0;
-    while (i < 3 && !is_called(&names[i], text)) i++;
+    while (i < 3 && !ps_jinja_is(&names[i], text)) i++;
     return &names[i];
 }
 
 static enum ps_status check_loop_names(struct resolver *resolver, const struct node *list) {
     for (; list; list = list->next) {
-        if (list->kind == NODE_NAME && list->store && is_called(list->text, "loop"))
+        if (list->kind == NODE_NAME && list->store && ps_jinja_is(list->text, "loop"))
             return ps_jinja_fail_at(resolver->template, list->offset, PS_FORMAT, resolver->error,
                                     "cannot assign to 'loop' within a loop");
         for (size_t i = 0; i < NODE_PARTS; i++) PS_TRY(check_loop_names(resolver, list->parts[i]));
@@ -292,7 +288,7 @@ static enum ps_status declare_special(struct resolver *resolver, struct frame_na
         parameter = true;
         behind = 0;
     }
-    if (parameter && is_called(special, "caller") && behind >= defaults)
+    if (parameter && ps_jinja_is(special, "caller") && behind >= defaults)
         return ps_jinja_fail_at(resolver->template, node->offset, PS_FORMAT, resolver->error,
                                 "the parameter 'caller' must have a default");
     if (parameter) return PS_OK;
