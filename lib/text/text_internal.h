@@ -12,6 +12,8 @@ enum { MAX_TEXT_SIZE = 1 << 30 };
  * the invalid sequence is the beginning of a character that the text's end cuts off. */
 size_t ps_utf8_next(const char *text, size_t size, int32_t *code_point, bool *incomplete);
 size_t ps_utf8_put(int32_t code_point, char out[4]);
+/* How many bytes from text[0] on are ASCII. */
+size_t ps_ascii_size(const char *text, size_t size);
 /* Appends text with U+FFFD for each maximal invalid sequence; false: out of memory or limit. */
 bool ps_utf8_append_valid(struct ps_buffer *buffer, const char *text, size_t size);
 

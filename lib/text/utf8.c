@@ -3,6 +3,8 @@
  * Rust's from_utf8_lossy, and so the `tokenizers` library, does. */
 #include "text/text_internal.h"
 
+#include <string.h>
+
 size_t ps_utf8_next(const char *text, size_t size, int32_t *code_point, bool *incomplete) {
     const unsigned char *bytes = (const unsigned char *)text;
     if (incomplete) *incomplete = false;
@@ -46,9 +48,19 @@ size_t ps_utf8_put(int32_t code_point, char out[4]) {
     return length;
 }
 
+size_t ps_ascii_size(const char *text, size_t size) {
+    size_t i = 0;
+    for (uint64_t word; size - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, text + i, sizeof word);
+        if (word & 0x8080808080808080u) break;
+    }
+    while (i < size && (unsigned char)text[i] < 0x80) i++;
+    return i;
+}
+
 bool ps_utf8_append_valid(struct ps_buffer *buffer, const char *text, size_t size) {
     size_t before = buffer->size, good = 0, i = 0;
-    while (i < size) {
+    while ((i += ps_ascii_size(text + i, size - i)) < size) {
         int32_t code_point;
         size_t length = ps_utf8_next(text + i, size - i, &code_point, NULL);
         if (code_point < 0) {

@@ -135,6 +135,7 @@ static bool next_match(const struct ps_trie *trie, struct ps_added_search *searc
         size_t end = span->end < search->size ? span->end : search->size;
         if (span->data && search->from < end) search->from = end;
         for (; search->from < end; ++search->from) {
+            if (!trie->starts[(unsigned char)search->text[search->from]]) continue;
             search->end = search->from +
                           ps_trie_match(trie, search->text + search->from, end - search->from, id);
             if (search->end > search->from) return true;

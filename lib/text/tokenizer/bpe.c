@@ -1,12 +1,16 @@
 /* Byte-pair encoding of one pre-token: each byte, or each character, is a symbol; the adjacent pair
  * whose merge came first in training is merged, the leftmost first, until no pair has a merge.
  *
- * Pairs wait in a heap ordered by (rank, position). An entry is stale when its symbol has been
- * swallowed or has another right neighbour by now; then the symbol's own rank differs from the
- * entry's. So n bytes take O(n log n), also where a pre-token is a whole book. */
+ * Most pieces are words, whose ids a cache knows. In other short ones the lowest rank is looked for
+ * again for each merge. In long ones pairs wait in a heap ordered by (rank, position); an entry is
+ * stale when its symbol has been swallowed or has another right neighbour by now; then the symbol's
+ * own rank differs from the entry's. So n bytes take O(n log n), also where a pre-token is a whole
+ * book. */
 #include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
+
+enum { FEW_SYMBOLS = 32 };
 
 static bool grow(void **array, size_t *capacity, size_t needed, size_t item) {
     if (needed <= *capacity) return true;
@@ -37,20 +41,27 @@ static uint64_t heap_pop(struct ps_workspace *workspace) {
     return top;
 }
 
+/* Looks up the merge of a symbol with the one on its right. */
+static void find_merge(const struct ps_tokenizer *tokenizer, const struct ps_workspace *workspace,
+                       struct ps_symbol *symbol, const struct ps_symbol *right) {
+    uint64_t pair = (uint64_t)symbol->id << 32 | right->id;
+    uint64_t merge = ps_table_get(&tokenizer->merges, pair); /* PS_TABLE_NONE: all ones */
+    if (tokenizer->special_merges && workspace->data && merge != PS_TABLE_NONE &&
+        tokenizer->tokens[(uint32_t)merge].special)
+        merge = PS_TABLE_NONE;
+    symbol->rank = (uint32_t)(merge >> 32);
+    symbol->merged = (uint32_t)merge;
+}
+
 /* Looks up the merge of symbol i with its right neighbour and queues it. */
 static void queue_pair(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
                        int32_t i) {
     struct ps_symbol *symbol = &workspace->symbols[i];
     symbol->rank = UINT32_MAX;
     if (symbol->next < 0) return;
-    uint64_t right = workspace->symbols[symbol->next].id;
-    uint64_t merge = ps_table_get(&tokenizer->merges, (uint64_t)symbol->id << 32 | right);
-    if (merge == PS_TABLE_NONE) return;
-    if (tokenizer->special_merges && workspace->data && tokenizer->tokens[(uint32_t)merge].special)
-        return;
-    symbol->rank = (uint32_t)(merge >> 32);
-    symbol->merged = (uint32_t)merge;
-    heap_push(workspace, (uint64_t)symbol->rank << 32 | (uint32_t)i);
+    find_merge(tokenizer, workspace, symbol, &workspace->symbols[symbol->next]);
+    if (symbol->rank != UINT32_MAX)
+        heap_push(workspace, (uint64_t)symbol->rank << 32 | (uint32_t)i);
 }
 
 static void add_symbol(struct ps_workspace *workspace, int32_t *count, int64_t id) {
@@ -137,8 +148,28 @@ static void begin_symbols(const struct ps_tokenizer *tokenizer, struct ps_worksp
     if (unknown_waits) add_symbol(workspace, count, tokenizer->unknown);
 }
 
-static void merge_symbols(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
-                          int32_t count) {
+/* Symbols lie side by side here, without links; returns how many are left. */
+static int32_t merge_few(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                         int32_t count) {
+    struct ps_symbol *symbols = workspace->symbols;
+    for (int32_t i = 0; i + 1 < count; i++)
+        find_merge(tokenizer, workspace, &symbols[i], &symbols[i + 1]);
+    for (;;) {
+        int32_t best = 0;
+        for (int32_t i = 1; i + 1 < count; i++)
+            if (symbols[i].rank < symbols[best].rank) best = i;
+        if (count < 2 || symbols[best].rank == UINT32_MAX) return count;
+        symbols[best].id = symbols[best].merged;
+        count--;
+        memmove(&symbols[best + 1], &symbols[best + 2],
+                (size_t)(count - best - 1) * sizeof *symbols);
+        if (best + 1 < count) find_merge(tokenizer, workspace, &symbols[best], &symbols[best + 1]);
+        if (best > 0) find_merge(tokenizer, workspace, &symbols[best - 1], &symbols[best]);
+    }
+}
+
+static void merge_many(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                       int32_t count) {
     struct ps_symbol *symbols = workspace->symbols;
     workspace->heap_size = 0;
     for (int32_t i = 0; i < count; i++) queue_pair(tokenizer, workspace, i);
@@ -161,6 +192,13 @@ static enum ps_status encode_uncached(const struct ps_tokenizer *tokenizer,
                                       struct ps_workspace *workspace, const char *piece,
                                       size_t size, struct ps_token_ids *ids,
                                       struct ps_error *error) {
+    if (tokenizer->ignore_merges) {
+        int64_t id = ps_tokenizer_word(tokenizer, piece, size);
+        if (id != PS_TOKEN_NONE && !(workspace->data && tokenizer->tokens[id].special)) {
+            uint32_t word = (uint32_t)id;
+            return ps_token_ids_append(ids, &word, 1, error);
+        }
+    }
     /* Each merge queues at most two pairs, and there are fewer merges than symbols. */
     size_t most = tokenizer->byte_level && tokenizer->byte_fallback ? 2 * size : size;
     PS_FAIL_IF(most > MAX_TEXT_SIZE, error, PS_LIMIT, "a piece of more than %d bytes",
@@ -174,36 +212,66 @@ static enum ps_status encode_uncached(const struct ps_tokenizer *tokenizer,
     if (!begin_bytes(tokenizer, workspace, piece, size, &count))
         begin_symbols(tokenizer, workspace, piece, size, &count);
     if (count == 0) return PS_OK;
+    if (count <= FEW_SYMBOLS) {
+        count = merge_few(tokenizer, workspace, count);
+        for (int32_t i = 0; i < count; i++)
+            PS_TRY(ps_token_ids_append(ids, &workspace->symbols[i].id, 1, error));
+        return PS_OK;
+    }
     workspace->symbols[count - 1].next = -1;
-    merge_symbols(tokenizer, workspace, count);
+    merge_many(tokenizer, workspace, count);
     for (int32_t i = 0; i >= 0; i = workspace->symbols[i].next)
         PS_TRY(ps_token_ids_append(ids, &workspace->symbols[i].id, 1, error));
     return PS_OK;
 }
 
+/* ---- the cache ---- */
+
+/* The first 8 bytes, or all that there are, as a number. */
+static uint64_t load_word(const char *bytes, size_t size) {
+    uint64_t word = 0;
+    uint32_t low, high;
+    if (size >= 8) {
+        memcpy(&word, bytes, 8);
+    } else if (size >= 4) { /* two loads that overlap */
+        memcpy(&low, bytes, 4);
+        memcpy(&high, bytes + size - 4, 4);
+        word = low | (uint64_t)high << 8 * (size - 4);
+    } else {
+        for (size_t i = 0; i < size; i++) word |= (uint64_t)(unsigned char)bytes[i] << 8 * i;
+    }
+    return word;
+}
+
+static struct ps_cache_entry *find_entry(const struct ps_tokenizer *tokenizer,
+                                         struct ps_workspace *workspace, const char *piece,
+                                         size_t size, uint64_t key[CACHE_WORDS]) {
+    uint64_t hash = tokenizer->words.seed ^ size;
+    for (size_t i = 0; i < CACHE_WORDS; i++) {
+        key[i] = size > 8 * i ? load_word(piece + 8 * i, size - 8 * i) : 0;
+        hash = (hash ^ key[i]) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
+    }
+    return &workspace->cache[hash >> (64 - CACHE_BITS)];
+}
+
 enum ps_status ps_bpe_encode(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
                              const char *piece, size_t size, struct ps_token_ids *ids,
                              struct ps_error *error) {
-    if (tokenizer->ignore_merges) {
-        int64_t id = ps_tokenizer_word(tokenizer, piece, size);
-        if (id != PS_TOKEN_NONE && !(workspace->data && tokenizer->tokens[id].special)) {
-            uint32_t word = (uint32_t)id;
-            return ps_token_ids_append(ids, &word, 1, error);
-        }
-    }
-    if (size > CACHE_KEY_SIZE || (tokenizer->special_merges && workspace->data))
+    if (size > CACHE_KEY_SIZE)
         return encode_uncached(tokenizer, workspace, piece, size, ids, error);
-    uint64_t hash = ps_hash_short(tokenizer->words.seed, piece, size);
-    struct ps_cache_entry *entry = &workspace->cache[hash & (CACHE_ENTRIES - 1)];
-    if (entry->key_size == size && memcmp(entry->key, piece, size) == 0)
+    uint64_t key[CACHE_WORDS];
+    struct ps_cache_entry *entry = find_entry(tokenizer, workspace, piece, size, key);
+    unsigned char tag = (unsigned char)(size | (workspace->data ? CACHE_DATA : 0));
+    if (entry->tag == tag && memcmp(entry->key, key, sizeof key) == 0)
         return ps_token_ids_append(ids, entry->ids, entry->id_count, error);
     size_t before = ids->size;
     PS_TRY(encode_uncached(tokenizer, workspace, piece, size, ids, error));
     size_t count = ids->size - before;
     if (count > CACHE_IDS) return PS_OK;
-    entry->key_size = (unsigned char)size;
+    entry->tag = tag;
     entry->id_count = (unsigned char)count;
-    memcpy(entry->key, piece, size);
+    memcpy(entry->key, key, sizeof key);
     memcpy(entry->ids, ids->data + before, count * sizeof *entry->ids);
     return PS_OK;
 }

@@ -8,9 +8,14 @@
  *     and loses it;
  *   - the `tokenizers` library has the tables of Unicode 9: marks that came later are letters like
  *     any other to it, neither put in order nor composed, and ids must be the same.
- * Nothing composes across either, so texts are composed in parts that begin with them. */
+ * Nothing composes across either, so texts are composed in parts that begin with them.
+ *
+ * NFC leaves most texts as they are. A table of the characters that it never changes, wherever they
+ * stand, finds what there may be to do: runs of other characters, each with the character before.
+ */
 #include "text/tokenizer/tokenizer_internal.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -115,21 +120,15 @@ static enum ps_status append_part(int32_t *code_points, size_t count, bool compo
     return PS_OK;
 }
 
-enum ps_status ps_normalize_unicode(const char *text, size_t size, bool compose, bool compatible,
-                                    struct ps_buffer *normalized, bool *changed,
-                                    struct ps_error *error) {
+/* Appends the form of a whole text. */
+static enum ps_status append_form(const char *text, size_t size, bool compose, bool compatible,
+                                  struct ps_buffer *normalized, struct ps_error *error) {
     enum { MOST = 18 }; /* code points in the longest decomposition, that of U+FDFA */
-    *changed = false;
-    /* Composed text below U+0300, whose first byte is 0xCC, stays; in other forms, ASCII. */
-    unsigned char least = compose && !compatible ? 0xCC : 0x80;
-    size_t plain = 0;
-    while (plain < size && (unsigned char)text[plain] < least) plain++;
-    if (plain == size) return PS_OK;
     utf8proc_option_t options = UTF8PROC_DECOMPOSE | UTF8PROC_STABLE;
     if (compatible) options |= UTF8PROC_COMPAT;
 
     enum ps_status status = PS_OK;
-    size_t count = 0, capacity = size + MOST, before = normalized->size;
+    size_t count = 0, capacity = size + MOST;
     int32_t *code_points = ps_malloc(capacity * sizeof *code_points);
     PS_FAIL_DONE_IF_NULL(code_points, error);
     for (size_t i = 0; i < size;) {
@@ -158,10 +157,89 @@ enum ps_status ps_normalize_unicode(const char *text, size_t size, bool compose,
         PS_TRY_DONE(append_part(code_points + begin, end - begin, compose, normalized, error));
         begin = end;
     }
-    *changed =
-        normalized->size - before != size || memcmp(normalized->data + before, text, size) != 0;
-    if (!*changed) normalized->size = before;
 done:
     ps_free(code_points);
     return status;
+}
+
+/* ---- what NFC leaves alone ---- */
+
+/* A bit for each character that may change, or change its neighbours: marks, what does not compose
+ * back to itself, and what composes with a character before it. */
+static unsigned char restless[0x110000 / 8];
+static pthread_once_t restless_once = PTHREAD_ONCE_INIT;
+
+static void set_restless(int32_t code_point) {
+    restless[code_point >> 3] |= (unsigned char)(1 << (code_point & 7));
+}
+
+static bool is_restless(int32_t code_point) {
+    return restless[code_point >> 3] >> (code_point & 7) & 1;
+}
+
+static void find_restless(void) {
+    for (int32_t c = 0xC0; c < 0x110000; c++) {
+        const utf8proc_property_t *property = utf8proc_get_property(c);
+        if (property->combining_class) set_restless(c);
+        if (property->decomp_seqindex == UINT16_MAX || property->decomp_type) continue;
+        int32_t parts[8];
+        utf8proc_ssize_t count =
+            utf8proc_decompose_char(c, parts, 8, UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, NULL);
+        for (utf8proc_ssize_t i = 1; i < count; i++) set_restless(parts[i]);
+        count = utf8proc_normalize_utf32(parts, count, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+        if (count != 1 || *parts != c) set_restless(c);
+    }
+    for (int32_t c = 0x1160; c < 0x1200; c++) set_restless(c); /* of Hangul syllables */
+    for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
+        for (int32_t c = newer[i].first; c <= newer[i].last; c++) set_restless(c);
+}
+
+/* The first restless character of text[from .. size), or size; *before: where the character before
+ * it begins, or from. */
+static size_t next_restless(const char *text, size_t size, size_t from, size_t *before) {
+    *before = from;
+    for (size_t i = from; i < size;) {
+        int32_t code_point;
+        size_t length = ps_utf8_next(text + i, size - i, &code_point, NULL);
+        if (is_restless(code_point)) return i;
+        *before = i;
+        i += length;
+    }
+    return size;
+}
+
+static enum ps_status append_composed(const char *text, size_t size, struct ps_buffer *normalized,
+                                      struct ps_error *error) {
+    size_t done = 0, begin, end;
+    pthread_once(&restless_once, find_restless);
+    while ((end = next_restless(text, size, done, &begin)) < size) {
+        int32_t code_point;
+        size_t length = 0;
+        do {
+            end += length;
+            length = end < size ? ps_utf8_next(text + end, size - end, &code_point, NULL) : 0;
+        } while (length > 0 && is_restless(code_point));
+        PS_FAIL_IF(!ps_buffer_append(normalized, text + done, begin - done), error, PS_MEMORY,
+                   "out of memory");
+        PS_TRY(append_form(text + begin, end - begin, true, false, normalized, error));
+        done = end;
+    }
+    PS_FAIL_IF(!ps_buffer_append(normalized, text + done, size - done), error, PS_MEMORY,
+               "out of memory");
+    return PS_OK;
+}
+
+enum ps_status ps_normalize_unicode(const char *text, size_t size, bool compose, bool compatible,
+                                    struct ps_buffer *normalized, bool *changed,
+                                    struct ps_error *error) {
+    size_t before = normalized->size;
+    *changed = false;
+    if (ps_ascii_size(text, size) == size) return PS_OK;
+    PS_TRY(compose && !compatible
+               ? append_composed(text, size, normalized, error)
+               : append_form(text, size, compose, compatible, normalized, error));
+    *changed =
+        normalized->size - before != size || memcmp(normalized->data + before, text, size) != 0;
+    if (!*changed) normalized->size = before;
+    return PS_OK;
 }

@@ -253,12 +253,19 @@ enum ps_status ps_normalize(const struct ps_tokenizer *tokenizer, struct ps_work
 
 /* ---- encoding ---- */
 
-enum { CACHE_KEY_SIZE = 32, CACHE_IDS = 12, CACHE_ENTRIES = 1 << 13 };
+/* The cache of pre-tokens: an entry is a cache line, found by a hash of the piece's bytes. */
+enum {
+    CACHE_WORDS = 3,
+    CACHE_KEY_SIZE = 8 * CACHE_WORDS,
+    CACHE_IDS = 9,
+    CACHE_BITS = 13,
+    CACHE_DATA = 0x80
+};
 
 struct ps_cache_entry {
-    unsigned char key_size, id_count; /* key_size 0: empty */
-    char key[CACHE_KEY_SIZE];
+    uint64_t key[CACHE_WORDS]; /* the bytes, zeros behind them */
     uint32_t ids[CACHE_IDS];
+    unsigned char tag, id_count; /* the size, with CACHE_DATA if data; 0: empty */
 };
 
 struct ps_symbol {

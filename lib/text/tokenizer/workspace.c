@@ -4,7 +4,7 @@
 static struct ps_workspace *new_workspace(const struct ps_tokenizer *tokenizer) {
     struct ps_workspace *workspace = ps_calloc(1, sizeof *workspace);
     if (!workspace) return NULL;
-    workspace->cache = ps_calloc(CACHE_ENTRIES, sizeof *workspace->cache);
+    workspace->cache = ps_calloc((size_t)1 << CACHE_BITS, sizeof *workspace->cache);
     bool made = workspace->cache;
     for (size_t i = 0; made && i < tokenizer->regex_count; i++) {
         workspace->matches[i] = pcre2_match_data_create_from_pattern(tokenizer->regexes[i], NULL);
