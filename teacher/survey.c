@@ -118,6 +118,7 @@ enum ps_status ps_sample_traces(struct ps_store *store, const char *source,
     for (size_t i = 0; i < prompt_count; i++) traces->count += (size_t)prompts[i].samples;
     traces->ids = ps_arena_array(arena, traces->count, sizeof *traces->ids);
     PS_FAIL_IF_NULL(traces->ids, error);
+    traces->source = found.source;
     if (!found.source || !found.sampler) return PS_OK;
     qsort(found.wanted, prompt_count, sizeof *found.wanted, by_row);
     struct ps_store_filter filter = {.source_id = found.source, .sampler_id = found.sampler};

@@ -87,6 +87,7 @@ enum ps_status ps_sample_survey(struct ps_store *store, const char *source,
 struct ps_sample_traces {
     int64_t *ids;
     size_t count;
+    int64_t source; /* row of the store; 0: it has none */
     int64_t present, truncated, prompt_tokens, output_tokens; /* of those there are */
 };
 enum ps_status ps_sample_traces(struct ps_store *store, const char *source,

@@ -52,6 +52,9 @@ struct ps_stats_mean ps_stats_mean(const double *values, const uint32_t *cluster
     return result;
 }
 
+/* The estimated standard error is too small where few problems decide it: near 0 and 1, and on few
+ * problems. So the estimate gets the weight 1 - 1 / (1 + 6 n p (1-p)) and the safe value,
+ * `problems`, the rest, on a logarithmic scale. */
 struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t samples,
                                           double confidence) {
     double p = mean.mean, se = mean.standard_error, n = (double)mean.clusters;
@@ -59,7 +62,8 @@ struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t sa
     double trials = se > 0 ? p * (1 - p) / (se * se) : n;
     if (trials > (double)samples) trials = (double)samples;
     if (trials < n) trials = n;
-    return score_interval(p, trials, ps_stats_t_quantile(0.5 + confidence / 2, n - 1));
+    trials = n * pow(trials / n, 1 - 1 / (1 + 6 * n * p * (1 - p)));
+    return score_interval(p, trials, ps_stats_normal_quantile(0.5 + confidence / 2));
 }
 
 /* The product form 1 - prod_{i = n-c+1 .. n} (1 - k/i) has no large factorials; over the shorter of
@@ -81,17 +85,22 @@ enum ps_status ps_stats_pass_at_k(uint64_t samples, uint64_t correct, uint64_t k
     return PS_OK;
 }
 
-double ps_stats_majority(const int32_t *group, const uint8_t *correct, size_t count) {
-    size_t most = 0, winners = 0, right = 0;
+struct ps_stats_vote ps_stats_majority(const int32_t *group, const uint8_t *correct, size_t count) {
+    struct ps_stats_vote vote = {0};
+    size_t most = 0;
     for (size_t i = 0; i < count; i++) {
+        size_t votes = 0, right = 0;
         if (group[i] != (int32_t)i) continue; /* the first of a group counts it */
-        size_t votes = 0;
-        for (size_t j = i; j < count; j++) votes += group[j] == group[i];
+        for (size_t j = i; j < count; j++) {
+            votes += group[j] == group[i];
+            right += group[j] == group[i] && correct[j];
+        }
         if (votes < most) continue;
-        if (votes > most) winners = right = 0;
+        if (votes > most) vote = (struct ps_stats_vote){0};
         most = votes;
-        winners++;
-        right += correct[i] != 0;
+        vote.winners++;
+        vote.correct += (double)right / (double)votes;
     }
-    return winners ? (double)right / (double)winners : 0;
+    if (vote.winners) vote.correct /= (double)vote.winners;
+    return vote;
 }

@@ -99,6 +99,13 @@ static double sorted_quantile(const double *sorted, size_t count, double probabi
     return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
 }
 
+/* Phi(-sqrt(n / (n-1)) t), t the quantile of Student's t with n - 1 degrees of freedom. */
+static double expanded_tail(double n, double confidence) {
+    if (n < 2) return (1 - confidence) / 2;
+    double t = ps_stats_t_quantile(0.5 + confidence / 2, n - 1);
+    return 0.5 * erfc(sqrt(n / (n - 1)) * t * M_SQRT1_2);
+}
+
 enum ps_status ps_stats_bootstrap(const double *difference, size_t count, uint64_t seed,
                                   uint32_t draws, double confidence, struct ps_interval *result,
                                   struct ps_error *error) {
@@ -117,8 +124,9 @@ enum ps_status ps_stats_bootstrap(const double *difference, size_t count, uint64
         means[draw] = sum / (double)count;
     }
     qsort(means, draws, sizeof *means, ascending);
-    result->low = sorted_quantile(means, draws, (1 - confidence) / 2);
-    result->high = sorted_quantile(means, draws, (1 + confidence) / 2);
+    double tail = expanded_tail((double)count, confidence);
+    result->low = sorted_quantile(means, draws, tail);
+    result->high = sorted_quantile(means, draws, 1 - tail);
     ps_free(means);
     return PS_OK;
 }

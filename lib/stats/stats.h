@@ -32,8 +32,9 @@ struct ps_stats_mean ps_stats_mean(const double *values, const uint32_t *cluster
 
 /* Interval for the mean of a rate in [0, 1] whose standard error over problems is known: Wilson's
  * form at the number of trials that this standard error amounts to, p (1-p) / SE^2, at least
- * `problems`, at most `samples` (all of them), with Student's t for z: it has a width at 0 and 1,
- * too. */
+ * `problems`, at most `samples` (all of them), and drawn towards `problems` where few problems tell.
+ * It has a width at 0 and 1, and is Wilson's interval at one sample a problem. docs/statistics.md
+ * has what it covers. */
 struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t samples,
                                           double confidence);
 
@@ -43,10 +44,15 @@ struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t sa
 enum ps_status ps_stats_pass_at_k(uint64_t samples, uint64_t correct, uint64_t k, double *result,
                                   struct ps_error *error);
 
-/* Whether a majority vote is correct, ties broken by lot: the share of correct ones among the most
- * frequent groups. group[i] as from ps_grade_groups (the index of the first equal answer, -1 for
- * none, which does not vote); correct[i] as judged. count == 0 or no vote: 0. */
-double ps_stats_majority(const int32_t *group, const uint8_t *correct, size_t count);
+/* A majority vote. group[i] as from ps_grade_groups (the index of the first equal answer, -1 for
+ * none, which does not vote); correct[i] as judged. Ties are broken by lot: `correct` is the chance
+ * that a lot among the `winners` groups with the most votes is correct; of a group whose members
+ * were judged differently, the share. No vote: all 0. */
+struct ps_stats_vote {
+    double correct;
+    size_t winners; /* more than 1: a tie */
+};
+struct ps_stats_vote ps_stats_majority(const int32_t *group, const uint8_t *correct, size_t count);
 
 /* Exact McNemar test, two-sided: only_a, only_b are the problems that just one of two models got
  * right; under the null each is a fair coin: p = min(1, 2 P(X <= min)), X ~ B(a + b, 1/2). */
@@ -57,7 +63,9 @@ double ps_stats_mcnemar(uint64_t only_a, uint64_t only_b);
 enum ps_status ps_stats_sign_flip(const double *difference, size_t count, uint64_t seed,
                                   uint32_t draws, double *p, struct ps_error *error);
 
-/* Percentile bootstrap over problems for mean(difference). count >= 1, draws >= 1, count < 2^32. */
+/* Percentile bootstrap over problems for mean(difference), its tails moved out for few problems
+ * ("expanded percentile", Hesterberg 2015): a percentile interval is as narrow as one that takes z
+ * for t and n for n - 1. count >= 1, draws >= 1, count < 2^32. */
 enum ps_status ps_stats_bootstrap(const double *difference, size_t count, uint64_t seed,
                                   uint32_t draws, double confidence, struct ps_interval *result,
                                   struct ps_error *error);

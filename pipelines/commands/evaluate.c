@@ -1,4 +1,5 @@
 /* potstill evaluate: the evaluate stage without a pipeline. */
+#include "base/log.h"
 #include "hub/hub.h"
 #include "pipelines/commands/commands_internal.h"
 #include "pipelines/commands/prompt_flags.h"
@@ -12,6 +13,7 @@ struct evaluate_flags {
     struct ps_number_map dataset;
     const char *out;
     int64_t seed, limit;
+    struct ps_strings sweep;
     struct ps_sampling_settings sampling;
 };
 #define AT(member) offsetof(struct evaluate_flags, member)
@@ -29,6 +31,7 @@ static const struct ps_setting items[] = {
      .help = "of the random numbers"},
     {"limit", PS_SETTING_INTEGER, AT(limit), "0", .minimum = 0, .maximum = 1e9, .unit = "rows",
      .help = "only the first rows of each set; 0: all"},
+    PS_EVALUATION_SWEEP(AT(sweep)),
     PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "0.95", "32768"),
 };
 #undef AT
@@ -75,6 +78,8 @@ static enum ps_status open_evaluation(const struct evaluate_flags *flags,
     size_t count = flags->model.count;
     struct ps_sampling_set *sets;
     *evaluation = (struct ps_evaluation){.context = context, .settings = &flags->sampling};
+    PS_TRY(ps_evaluation_limits(&flags->sweep, flags->sampling.max_tokens, context->arena,
+                                &evaluation->limits, &evaluation->limit_count, error));
     PS_TRY(ps_evaluation_sets(&flags->dataset, &flags->sampling, context->arena, &sets, error));
     evaluation->sets = sets;
     evaluation->set_count = flags->dataset.count;
@@ -104,7 +109,11 @@ static enum ps_status evaluate(struct ps_call *call, const struct ps_stage_conte
     enum ps_status status = open_evaluation(flags, &words->prompt, context, &evaluation, error);
     if (status == PS_OK) status = ps_evaluation_check(&evaluation, error);
     if (status == PS_OK) status = ps_evaluation_run(&evaluation, flags->out, &outcome, error);
-    if (status == PS_OK) status = print(call, &evaluation, &outcome, error);
+    if (status == PS_OK) {
+        ps_log_note("%lld replies, %lld of them sampled now", (long long)outcome.replies,
+                    (long long)outcome.sampled);
+        status = print(call, &evaluation, &outcome, error);
+    }
     ps_evaluation_close(&evaluation);
     return status;
 }

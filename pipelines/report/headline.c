@@ -37,7 +37,10 @@ static bool find_pair(const struct ps_report *report, const char *a, const char 
                                         .low = -p->high,
                                         .high = -p->low,
                                         .p = p->p,
-                                        .detectable = p->detectable};
+                                        .detectable = p->detectable,
+                                        .test = p->test,
+                                        .a_better = p->b_better,
+                                        .b_better = p->a_better};
         return true;
     }
     return false;

@@ -1,5 +1,6 @@
 /* From a run's directory to report.json and report.html. */
 #include "pipelines/report/report_internal.h"
+#include "pipelines/report/scores.h"
 
 #include "base/file.h"
 
@@ -71,6 +72,23 @@ enum ps_status ps_report_stages(const char *run_directory, struct ps_arena *aren
 
 /* ---- results ---- */
 
+/* By the verdicts that count now, where the replies are there. */
+static enum ps_status score_again(struct ps_report *report, const struct ps_report_stage *stage,
+                                  const json_t *value, struct ps_result **results, size_t *count,
+                                  struct ps_result_pair **pairs, size_t *pair_count,
+                                  struct ps_error *error) {
+    struct ps_store *store;
+    char *path = ps_path_join(&report->arena, stage->directory, "evals.db");
+    PS_FAIL_IF_NULL(path, error);
+    *count = 0;
+    if (!ps_file_exists(path)) return PS_OK;
+    PS_TRY(ps_store_open(&store, path, PS_STORE_READ, error));
+    enum ps_status status =
+        ps_scores_again(value, store, &report->arena, results, count, pairs, pair_count, error);
+    ps_store_close(store);
+    return status;
+}
+
 static enum ps_status add_results(struct ps_report *report, const struct ps_report_stage *stage,
                                   struct ps_error *error) {
     struct ps_result *results;
@@ -80,7 +98,10 @@ static enum ps_status add_results(struct ps_report *report, const struct ps_repo
     PS_TRY(ps_report_read(report, stage->directory, "result.json", &value, error));
     if (!value) return PS_OK;
     enum ps_status status =
-        ps_results_read(value, &report->arena, &results, &result_count, &pairs, &pair_count, error);
+        score_again(report, stage, value, &results, &result_count, &pairs, &pair_count, error);
+    if (status == PS_OK && result_count == 0)
+        status = ps_results_read(value, &report->arena, &results, &result_count, &pairs,
+                                 &pair_count, error);
     json_decref(value);
     if (status != PS_OK)
         return error ? ps_error_prefix(error, "%s/result.json", stage->directory) : status;

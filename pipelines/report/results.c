@@ -3,8 +3,6 @@
 #include "stats/stats.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #define CONFIDENCE 0.95
 #define POWER      0.8
@@ -39,23 +37,56 @@ static enum ps_status check(const struct ps_result_problem *problems, size_t cou
     return PS_OK;
 }
 
-static enum ps_status set_interval(const struct ps_result_problem *problems, size_t count,
-                                   int64_t correct, struct ps_result *result,
-                                   struct ps_error *error) {
-    struct ps_interval interval;
-    if (result->samples == 1) {
-        interval = ps_stats_wilson((uint64_t)correct, count, CONFIDENCE);
-    } else {
-        double *rates = ps_malloc(count * sizeof *rates);
-        PS_FAIL_IF_NULL(rates, error);
-        for (size_t i = 0; i < count; i++) rates[i] = rate(&problems[i]);
-        interval = ps_stats_rate_interval(ps_stats_mean(rates, NULL, count),
-                                          count * (uint64_t)result->samples, CONFIDENCE);
-        ps_free(rates);
+/* The mean over problems of `values`, of which each stands for so many samples. */
+static struct ps_result_rate mean_rate(const double *values, size_t count, int64_t samples) {
+    struct ps_stats_mean mean = ps_stats_mean(values, NULL, count);
+    uint64_t all = count * (uint64_t)samples;
+    struct ps_interval interval = samples == 1 && count == 1
+                                      ? ps_stats_wilson(mean.mean == 1, 1, CONFIDENCE)
+                                      : ps_stats_rate_interval(mean, all, CONFIDENCE);
+    return (struct ps_result_rate){mean.mean, interval.low, interval.high};
+}
+
+static enum ps_status set_passes(const struct ps_result_problem *problems, size_t count,
+                                 double *values, struct ps_result *result, struct ps_error *error) {
+    result->pass_count = 0;
+    for (int64_t k = 2; k <= result->samples && result->pass_count < PS_RESULT_PASSES; k *= 2) {
+        for (size_t i = 0; i < count; i++)
+            PS_TRY(ps_stats_pass_at_k((uint64_t)problems[i].samples, (uint64_t)problems[i].correct,
+                                      (uint64_t)k, &values[i], error));
+        result->passes[result->pass_count++] = mean_rate(values, count, result->samples / k);
     }
-    result->low = interval.low;
-    result->high = interval.high;
     return PS_OK;
+}
+
+/* However many samples vote, a problem has one vote. */
+static void set_majority(const struct ps_result_problem *problems, size_t count, double *values,
+                         struct ps_result *result) {
+    size_t tied = 0;
+    result->majority = (struct ps_result_rate){NAN, NAN, NAN};
+    result->tied = NAN;
+    if (result->samples == 1) return;
+    for (size_t i = 0; i < count; i++) {
+        values[i] = problems[i].majority;
+        tied += problems[i].tied;
+    }
+    result->majority = mean_rate(values, count, 1);
+    result->tied = (double)tied / (double)count;
+}
+
+static enum ps_status set_rates(const struct ps_result_problem *problems, size_t count,
+                                struct ps_result *result, struct ps_error *error) {
+    double *values = ps_malloc(count * sizeof *values);
+    PS_FAIL_IF_NULL(values, error);
+    for (size_t i = 0; i < count; i++) values[i] = rate(&problems[i]);
+    struct ps_result_rate first = mean_rate(values, count, result->samples);
+    result->pass_at_1 = first.value;
+    result->low = first.low;
+    result->high = first.high;
+    set_majority(problems, count, values, result);
+    enum ps_status status = set_passes(problems, count, values, result, error);
+    ps_free(values);
+    return status;
 }
 
 enum ps_status ps_result_compute(const struct ps_result_problem *problems, size_t count,
@@ -64,31 +95,29 @@ enum ps_status ps_result_compute(const struct ps_result_problem *problems, size_
     PS_TRY(check(problems, count, result, error));
     for (size_t i = 0; i < count; i++) {
         sum.samples += problems[i].samples;
-        sum.correct += problems[i].correct;
         sum.truncated += problems[i].truncated;
         sum.no_answer += problems[i].no_answer;
         sum.tokens += problems[i].tokens;
     }
-    /* every problem has as many samples, so the mean of means is the mean of all */
     result->problems = (int64_t)count;
-    result->pass_at_1 = rate(&sum);
     result->truncated = (double)sum.truncated / (double)sum.samples;
     result->no_answer = (double)sum.no_answer / (double)sum.samples;
     result->mean_tokens = (double)sum.tokens / (double)sum.samples;
-    return set_interval(problems, count, sum.correct, result, error);
+    return set_rates(problems, count, result, error);
 }
 
 /* ---- two models ---- */
 
-static enum ps_status test(const double *difference, size_t count, bool single, double *p,
-                           struct ps_error *error) {
-    uint64_t only_a = 0, only_b = 0;
-    if (!single) return ps_stats_sign_flip(difference, count, SEED, DRAWS, p, error);
+static enum ps_status test(const double *difference, size_t count, bool single,
+                           struct ps_result_pair *pair, struct ps_error *error) {
+    pair->a_better = pair->b_better = 0;
     for (size_t i = 0; i < count; i++) {
-        only_a += difference[i] > 0;
-        only_b += difference[i] < 0;
+        pair->a_better += difference[i] > 0;
+        pair->b_better += difference[i] < 0;
     }
-    *p = ps_stats_mcnemar(only_a, only_b);
+    pair->test = single ? "mcnemar" : "sign_flip";
+    if (!single) return ps_stats_sign_flip(difference, count, SEED, DRAWS, &pair->p, error);
+    pair->p = ps_stats_mcnemar((uint64_t)pair->a_better, (uint64_t)pair->b_better);
     return PS_OK;
 }
 
@@ -113,7 +142,7 @@ enum ps_status ps_result_compare(const struct ps_result_problem *a,
     bool single = a[0].samples == 1 && b[0].samples == 1;
     enum ps_status status =
         ps_stats_bootstrap(difference, count, SEED, DRAWS, CONFIDENCE, &interval, error);
-    if (status == PS_OK) status = test(difference, count, single, &pair->p, error);
+    if (status == PS_OK) status = test(difference, count, single, pair, error);
     if (status == PS_OK) {
         widen(&interval, count);
         pair->difference = mean.mean;
@@ -126,63 +155,4 @@ enum ps_status ps_result_compare(const struct ps_result_problem *a,
     }
     ps_free(difference);
     return status;
-}
-
-/* ---- tables ---- */
-
-static int widest(int width, const char *name) {
-    int size = (int)strlen(name);
-    return size > width ? size : width;
-}
-
-static const char *p_text(double p, char buffer[16]) {
-    if (p < 0.0001) return "< 0.0001";
-    snprintf(buffer, 16, "%.4f", p);
-    return buffer;
-}
-
-static const char *percent_text(double rate, char buffer[16]) {
-    if (isnan(rate)) return "-";
-    snprintf(buffer, 16, "%.1f", 100 * rate);
-    return buffer;
-}
-
-static bool print_results(const struct ps_result *results, size_t count, int model, int set,
-                          struct ps_buffer *text) {
-    bool fits = ps_buffer_format(text, "%-*s  %-*s  %-7s  %8s  %7s  %6s  %-14s  %9s  %9s  %8s\n",
-                                 set, "data set", model, "model", "role", "problems", "samples",
-                                 "pass@1", "95 % interval", "truncated", "no answer", "tokens");
-    for (size_t i = 0; i < count && fits; i++) {
-        const struct ps_result *r = &results[i];
-        fits = ps_buffer_format(
-            text, "%-*s  %-*s  %-7s  %8lld  %7lld  %6.1f  %5.1f to %5.1f  %9.1f  %9.1f  %8.1f\n",
-            set, r->dataset, model, r->model, r->role, (long long)r->problems,
-            (long long)r->samples, 100 * r->pass_at_1, 100 * r->low, 100 * r->high,
-            100 * r->truncated, 100 * r->no_answer, r->mean_tokens);
-    }
-    return fits;
-}
-
-bool ps_results_print(const struct ps_result *results, size_t result_count,
-                      const struct ps_result_pair *pairs, size_t pair_count,
-                      struct ps_buffer *text) {
-    int model = 5, set = 8;
-    char p[16], detectable[16];
-    for (size_t i = 0; i < result_count; i++) {
-        model = widest(model, results[i].model);
-        set = widest(set, results[i].dataset);
-    }
-    bool fits = print_results(results, result_count, model, set, text);
-    if (pair_count)
-        fits = fits && ps_buffer_format(text, "\n%-*s  %-*s  %-*s  %6s  %-16s  %-8s  %s\n", set,
-                                        "data set", model, "a", model, "b", "a - b",
-                                        "95 % interval", "p", "detectable");
-    for (size_t i = 0; i < pair_count && fits; i++) {
-        const struct ps_result_pair *r = &pairs[i];
-        fits = ps_buffer_format(text, "%-*s  %-*s  %-*s  %+6.1f  %+6.1f to %+6.1f  %-8s  %10s\n",
-                                set, r->dataset, model, r->a, model, r->b, 100 * r->difference,
-                                100 * r->low, 100 * r->high, p_text(r->p, p),
-                                percent_text(r->detectable, detectable));
-    }
-    return fits;
 }

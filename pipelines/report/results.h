@@ -1,13 +1,13 @@
 #pragma once
 /* From verdicts to scores: pure functions of counts for each problem. The stage evaluate makes its
- * numbers with them, the report reads them back.
+ * numbers with them (pipelines/report/scores.h), the report reads them back.
  *
  * The unit is the problem. pass@1 is the mean over problems of the mean over a problem's samples;
- * only `correct` counts as correct. Its interval is Wilson's at one sample a problem, else
- * ps_stats_rate_interval. Two models are compared on the problems of one data set, paired: exact
- * McNemar test at one sample, sign-flip test at more; the interval of the difference is a
- * percentile bootstrap over problems, widened where all problems have the same difference. All
- * intervals are 95 %. */
+ * only `correct` counts as correct. All intervals are 95 % and clustered by problem: Wilson's at
+ * one sample a problem, else ps_stats_rate_interval. Two models are compared on the problems of one
+ * data set, paired: exact McNemar test at one sample, sign-flip test at more; the interval of the
+ * difference is a percentile bootstrap over problems, widened where all problems have the same
+ * difference. docs/statistics.md has the formulas and what they cover. */
 
 #include "base/json.h"
 #include "base/memory.h"
@@ -19,21 +19,43 @@
 
 struct ps_result_problem {
     int64_t samples, correct, truncated, no_answer, tokens; /* of the samples that are there */
+    double majority; /* whether the answer most samples give is correct, ties broken by lot */
+    bool tied;
 };
 
 /* Counts one sample. */
 void ps_result_add(struct ps_result_problem *problem, enum ps_verdict verdict, int64_t tokens);
 
-struct ps_result {
-    const char *model, *role, *dataset; /* borrowed */
-    int64_t problems, samples;          /* samples: of each problem */
-    double pass_at_1, low, high;
-    double truncated, no_answer; /* shares of all samples */
-    double mean_tokens;          /* of a sample */
+/* A share of problems or of samples, with its interval. */
+struct ps_result_rate {
+    double value, low, high;
 };
 
-/* The caller sets names and samples, the rest is filled. PS_ARGUMENT when a problem has another
- * number of samples than result->samples, or there is no problem. */
+/* pass@1 if max_tokens had been this: a longer reply is cut, and what is cut is not correct. */
+struct ps_result_limit {
+    int64_t max_tokens;
+    double pass_at_1, low, high, truncated, no_answer, mean_tokens;
+};
+
+enum { PS_RESULT_PASSES = 20 }; /* k = 2, 4 ... 2^20 */
+
+struct ps_result {
+    const char *model, *role, *dataset;    /* borrowed */
+    int64_t problems, samples, max_tokens; /* samples: of each problem */
+    double pass_at_1, low, high;
+    double truncated, no_answer;                    /* shares of all samples */
+    double mean_tokens;                             /* of a sample */
+    struct ps_result_rate passes[PS_RESULT_PASSES]; /* [i]: unbiased pass@2^(i+1) */
+    size_t pass_count;                              /* as many as the samples allow */
+    struct ps_result_rate majority;                 /* maj@samples; NAN at one sample */
+    double tied;                    /* share of problems whose vote is a tie; NAN at one sample */
+    struct ps_result_limit *limits; /* ascending, all below max_tokens */
+    size_t limit_count;
+};
+
+/* The caller sets names and samples; the scores are filled, but for max_tokens and limits.
+ * PS_ARGUMENT when a problem has another number of samples than result->samples, or there is no
+ * problem. */
 enum ps_status ps_result_compute(const struct ps_result_problem *problems, size_t count,
                                  struct ps_result *result, struct ps_error *error);
 
@@ -43,6 +65,8 @@ struct ps_result_pair {
     double p;                     /* two-sided */
     double detectable; /* the smallest true difference found with power 0.8 at level 0.05; NAN:
                           no two problems differ */
+    const char *test;  /* "mcnemar" or "sign_flip" */
+    int64_t a_better, b_better; /* problems of which a has more correct samples, or b */
 };
 
 /* a and b: the same problems in the same order, for each of which ps_result_compute succeeded. */
@@ -50,7 +74,9 @@ enum ps_status ps_result_compare(const struct ps_result_problem *a,
                                  const struct ps_result_problem *b, size_t count,
                                  struct ps_result_pair *pair, struct ps_error *error);
 
-/* "results": [...], "pairs": [...], into an object that is open. */
+/* "results": [...], "pairs": [...], into an object that is open. A result's passes are
+ * "pass_at": [{"k", "value", "low", "high"}], its vote "majority": {"value", "low", "high", "tied"}
+ * or null, its limits "limits": [{"max_tokens", "pass_at_1", ...}]. */
 void ps_results_write(const struct ps_result *results, size_t result_count,
                       const struct ps_result_pair *pairs, size_t pair_count,
                       struct ps_json_writer *writer);

@@ -22,6 +22,51 @@ static void number(struct ps_json_writer *writer, const char *key, double value)
         ps_json_write_number(writer, value);
 }
 
+static void write_rate(struct ps_json_writer *writer, const struct ps_result_rate *rate) {
+    number(writer, "value", rate->value);
+    number(writer, "low", rate->low);
+    number(writer, "high", rate->high);
+}
+
+static void write_passes(const struct ps_result *result, struct ps_json_writer *writer) {
+    ps_json_write_key(writer, "pass_at");
+    ps_json_write_begin_array(writer);
+    for (size_t i = 0; i < result->pass_count; i++) {
+        ps_json_write_begin_object(writer);
+        integer(writer, "k", (int64_t)2 << i);
+        write_rate(writer, &result->passes[i]);
+        ps_json_write_end_object(writer);
+    }
+    ps_json_write_end_array(writer);
+    ps_json_write_key(writer, "majority");
+    if (isnan(result->tied)) {
+        ps_json_write_null(writer);
+        return;
+    }
+    ps_json_write_begin_object(writer);
+    write_rate(writer, &result->majority);
+    number(writer, "tied", result->tied);
+    ps_json_write_end_object(writer);
+}
+
+static void write_limits(const struct ps_result *result, struct ps_json_writer *writer) {
+    ps_json_write_key(writer, "limits");
+    ps_json_write_begin_array(writer);
+    for (size_t i = 0; i < result->limit_count; i++) {
+        const struct ps_result_limit *limit = &result->limits[i];
+        ps_json_write_begin_object(writer);
+        integer(writer, "max_tokens", limit->max_tokens);
+        number(writer, "pass_at_1", limit->pass_at_1);
+        number(writer, "low", limit->low);
+        number(writer, "high", limit->high);
+        number(writer, "truncated", limit->truncated);
+        number(writer, "no_answer", limit->no_answer);
+        number(writer, "mean_tokens", limit->mean_tokens);
+        ps_json_write_end_object(writer);
+    }
+    ps_json_write_end_array(writer);
+}
+
 static void write_result(const struct ps_result *result, struct ps_json_writer *writer) {
     ps_json_write_begin_object(writer);
     text(writer, "model", result->model);
@@ -29,12 +74,15 @@ static void write_result(const struct ps_result *result, struct ps_json_writer *
     text(writer, "dataset", result->dataset);
     integer(writer, "problems", result->problems);
     integer(writer, "samples", result->samples);
+    integer(writer, "max_tokens", result->max_tokens);
     number(writer, "pass_at_1", result->pass_at_1);
     number(writer, "low", result->low);
     number(writer, "high", result->high);
     number(writer, "truncated", result->truncated);
     number(writer, "no_answer", result->no_answer);
     number(writer, "mean_tokens", result->mean_tokens);
+    write_passes(result, writer);
+    write_limits(result, writer);
     ps_json_write_end_object(writer);
 }
 
@@ -48,6 +96,9 @@ static void write_pair(const struct ps_result_pair *pair, struct ps_json_writer 
     number(writer, "high", pair->high);
     number(writer, "p", pair->p);
     number(writer, "detectable", pair->detectable);
+    text(writer, "test", pair->test);
+    integer(writer, "a_better", pair->a_better);
+    integer(writer, "b_better", pair->b_better);
     ps_json_write_end_object(writer);
 }
 
@@ -72,6 +123,52 @@ static enum ps_status read_text(const json_t *object, const char *key, struct ps
     return PS_OK;
 }
 
+static enum ps_status read_rate(const json_t *object, struct ps_result_rate *rate,
+                                struct ps_error *error) {
+    PS_TRY(ps_json_number(object, "value", &rate->value, error));
+    PS_TRY(ps_json_number(object, "low", &rate->low, error));
+    return ps_json_number(object, "high", &rate->high, error);
+}
+
+/* In the order in which they are written: k = 2, 4 ... */
+static enum ps_status read_passes(const json_t *object, struct ps_result *result,
+                                  struct ps_error *error) {
+    json_t *list, *majority;
+    PS_TRY(ps_json_array_or(object, "pass_at", &list, error));
+    PS_FAIL_IF(json_array_size(list) > PS_RESULT_PASSES, error, PS_FORMAT,
+               "'pass_at' has %zu members, more than %d", json_array_size(list), PS_RESULT_PASSES);
+    result->pass_count = json_array_size(list);
+    for (size_t i = 0; i < result->pass_count; i++)
+        PS_TRY(read_rate(json_array_get(list, i), &result->passes[i], error));
+    PS_TRY(ps_json_object_or(object, "majority", &majority, error));
+    result->majority = (struct ps_result_rate){NAN, NAN, NAN};
+    result->tied = NAN;
+    if (!majority) return PS_OK;
+    PS_TRY(read_rate(majority, &result->majority, error));
+    return ps_json_number(majority, "tied", &result->tied, error);
+}
+
+static enum ps_status read_limits(const json_t *object, struct ps_arena *arena,
+                                  struct ps_result *result, struct ps_error *error) {
+    json_t *list;
+    PS_TRY(ps_json_array_or(object, "limits", &list, error));
+    result->limit_count = json_array_size(list);
+    result->limits = ps_arena_array(arena, result->limit_count + 1, sizeof *result->limits);
+    PS_FAIL_IF_NULL(result->limits, error);
+    for (size_t i = 0; i < result->limit_count; i++) {
+        const json_t *item = json_array_get(list, i);
+        struct ps_result_limit *limit = &result->limits[i];
+        PS_TRY(ps_json_integer(item, "max_tokens", 1, INT64_MAX, &limit->max_tokens, error));
+        PS_TRY(ps_json_number(item, "pass_at_1", &limit->pass_at_1, error));
+        PS_TRY(ps_json_number(item, "low", &limit->low, error));
+        PS_TRY(ps_json_number(item, "high", &limit->high, error));
+        PS_TRY(ps_json_number(item, "truncated", &limit->truncated, error));
+        PS_TRY(ps_json_number(item, "no_answer", &limit->no_answer, error));
+        PS_TRY(ps_json_number(item, "mean_tokens", &limit->mean_tokens, error));
+    }
+    return PS_OK;
+}
+
 static enum ps_status read_result(const json_t *object, struct ps_arena *arena,
                                   struct ps_result *result, struct ps_error *error) {
     PS_TRY(read_text(object, "model", arena, &result->model, error));
@@ -79,16 +176,21 @@ static enum ps_status read_result(const json_t *object, struct ps_arena *arena,
     PS_TRY(read_text(object, "dataset", arena, &result->dataset, error));
     PS_TRY(ps_json_integer(object, "problems", 1, INT64_MAX, &result->problems, error));
     PS_TRY(ps_json_integer(object, "samples", 1, INT64_MAX, &result->samples, error));
+    PS_TRY(ps_json_integer_or(object, "max_tokens", 1, INT64_MAX, INT64_MAX, &result->max_tokens,
+                              error));
     PS_TRY(ps_json_number(object, "pass_at_1", &result->pass_at_1, error));
     PS_TRY(ps_json_number(object, "low", &result->low, error));
     PS_TRY(ps_json_number(object, "high", &result->high, error));
     PS_TRY(ps_json_number(object, "truncated", &result->truncated, error));
     PS_TRY(ps_json_number(object, "no_answer", &result->no_answer, error));
-    return ps_json_number(object, "mean_tokens", &result->mean_tokens, error);
+    PS_TRY(ps_json_number(object, "mean_tokens", &result->mean_tokens, error));
+    PS_TRY(read_passes(object, result, error));
+    return read_limits(object, arena, result, error);
 }
 
 static enum ps_status read_pair(const json_t *object, struct ps_arena *arena,
                                 struct ps_result_pair *pair, struct ps_error *error) {
+    const char *test;
     PS_TRY(read_text(object, "a", arena, &pair->a, error));
     PS_TRY(read_text(object, "b", arena, &pair->b, error));
     PS_TRY(read_text(object, "dataset", arena, &pair->dataset, error));
@@ -96,7 +198,11 @@ static enum ps_status read_pair(const json_t *object, struct ps_arena *arena,
     PS_TRY(ps_json_number(object, "low", &pair->low, error));
     PS_TRY(ps_json_number(object, "high", &pair->high, error));
     PS_TRY(ps_json_number(object, "p", &pair->p, error));
-    return ps_json_number_or(object, "detectable", NAN, &pair->detectable, error);
+    PS_TRY(ps_json_number_or(object, "detectable", NAN, &pair->detectable, error));
+    PS_TRY(ps_json_string_or(object, "test", "mcnemar", &test, error));
+    pair->test = strcmp(test, "mcnemar") == 0 ? "mcnemar" : "sign_flip";
+    PS_TRY(ps_json_integer_or(object, "a_better", 0, INT64_MAX, 0, &pair->a_better, error));
+    return ps_json_integer_or(object, "b_better", 0, INT64_MAX, 0, &pair->b_better, error);
 }
 
 enum ps_status ps_results_read(const json_t *object, struct ps_arena *arena,

@@ -11,6 +11,7 @@ struct evaluate_settings {
     struct ps_strings models;
     struct ps_string_map prompt;
     struct ps_number_map datasets;
+    struct ps_strings sweep;
     struct ps_sampling_settings sampling;
 };
 #define AT(member) offsetof(struct evaluate_settings, member)
@@ -23,6 +24,7 @@ static const struct ps_setting items[] = {
     {"prompt", PS_SETTING_STRING_MAP, AT(prompt), .refers = "prompt", .identity = true,
      .help = "how the questions are put, for all models or by model; by default as the data set "
              "says"},
+    PS_EVALUATION_SWEEP(AT(sweep)),
     PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "0.95", "32768"),
 };
 static const struct ps_settings_table evaluate_table = PS_SETTINGS_TABLE(
@@ -83,6 +85,8 @@ static enum ps_status open_evaluation(const struct ps_stage_context *context,
     struct ps_sampling_set *sets;
     size_t count = settings->models.count;
     *evaluation = (struct ps_evaluation){.context = context, .settings = &settings->sampling};
+    PS_TRY(ps_evaluation_limits(&settings->sweep, settings->sampling.max_tokens, context->arena,
+                                &evaluation->limits, &evaluation->limit_count, error));
     PS_TRY(
         ps_evaluation_sets(&settings->datasets, &settings->sampling, context->arena, &sets, error));
     evaluation->sets = sets;
@@ -120,36 +124,56 @@ static enum ps_status show(const struct ps_stage_context *context, FILE *out,
     return status;
 }
 
-/* The grader's version of the last result, in the arena; "" when there is none. */
-static enum ps_status last_grader(const struct ps_stage_context *context, const char **grader,
-                                  struct ps_error *error) {
+/* Whether the last result was made with these limits. */
+static enum ps_status same_limits(const struct ps_stage_context *context, const json_t *result,
+                                  bool *same, struct ps_error *error) {
+    const struct evaluate_settings *settings = context->settings;
+    struct ps_result *results;
+    struct ps_result_pair *pairs;
+    size_t result_count, pair_count, count;
+    const int64_t *limits;
+    PS_TRY(ps_evaluation_limits(&settings->sweep, settings->sampling.max_tokens, context->arena,
+                                &limits, &count, error));
+    PS_TRY(ps_results_read(result, context->arena, &results, &result_count, &pairs, &pair_count,
+                           error));
+    *same = result_count > 0 && results->limit_count == count;
+    for (size_t i = 0; *same && i < count; i++) *same = results->limits[i].max_tokens == limits[i];
+    return PS_OK;
+}
+
+/* What is done is made anew, with the replies that are there, by another version of the grader and
+ * for other limits. */
+static enum ps_status compare_last(const struct ps_stage_context *context, const json_t *result,
+                                   struct ps_stage_plan *plan, struct ps_error *error) {
+    const char *grader;
+    bool same;
+    PS_TRY(ps_json_string_or(result, "grader", "", &grader, error));
+    PS_TRY(same_limits(context, result, &same, error));
+    plan->up_to_date = same && strcmp(grader, ps_grade_version()) == 0;
+    if (!same)
+        ps_stage_plan_why(plan, "its max_tokens_sweep has changed");
+    else if (!plan->up_to_date)
+        ps_stage_plan_why(plan, "graded by version %s of the grader, this is %s",
+                          grader[0] ? grader : "?", ps_grade_version());
+    return PS_OK;
+}
+
+static enum ps_status plan_again(const struct ps_stage_context *context, struct ps_stage_plan *plan,
+                                 struct ps_error *error) {
     json_t *result;
     char *path = ps_path_join(context->arena, context->directory, "result.json");
     PS_FAIL_IF_NULL(path, error);
-    *grader = "";
-    if (!ps_file_exists(path)) return PS_OK;
     PS_TRY(ps_json_read_file(path, 64 << 20, &result, error));
-    enum ps_status status = ps_json_string_or(result, "grader", "", grader, error);
-    if (status == PS_OK) *grader = ps_arena_strndup(context->arena, *grader, strlen(*grader));
+    enum ps_status status = compare_last(context, result, plan, error);
     json_decref(result);
-    PS_TRY(status);
-    PS_FAIL_IF_NULL(*grader, error);
-    return PS_OK;
+    return status;
 }
 
 static enum ps_status plan(const struct ps_stage_context *context, struct ps_stage_plan *plan,
                            struct ps_error *error) {
     struct ps_evaluation evaluation;
     struct ps_sample_survey survey;
-    if (plan->up_to_date) {
-        const char *grader;
-        PS_TRY(last_grader(context, &grader, error));
-        if (strcmp(grader, ps_grade_version()) == 0) return PS_OK;
-        plan->up_to_date = false;
-        ps_stage_plan_why(plan, "graded by version %s of the grader, this is %s",
-                          grader[0] ? grader : "?", ps_grade_version());
-        return PS_OK;
-    }
+    if (plan->up_to_date) return plan_again(context, plan, error);
     char *path = ps_path_join(context->arena, context->directory, "evals.db");
     PS_FAIL_IF_NULL(path, error);
     enum ps_status status = open_evaluation(context, &evaluation, error);
@@ -176,6 +200,7 @@ static enum ps_status write_result(const struct ps_stage_context *context,
     struct ps_stage_result file;
     ps_stage_result_begin(&file);
     ps_evaluation_write(evaluation, outcome, &file.writer);
+    ps_evaluation_write_traces(outcome, &file.writer);
     return ps_stage_result_end(&file, context, error);
 }
 

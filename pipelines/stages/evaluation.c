@@ -1,8 +1,10 @@
 #include "pipelines/stages/evaluation.h"
 
 #include "base/log.h"
+#include "pipelines/report/scores.h"
 #include "pipelines/stages/grade_traces.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,32 @@ enum ps_status ps_evaluation_sets(const struct ps_number_map *map,
                    map->items[i].key, samples);
         (*sets)[i] = (struct ps_sampling_set){map->items[i].key, (int64_t)samples};
     }
+    return PS_OK;
+}
+
+static int ascending(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+enum ps_status ps_evaluation_limits(const struct ps_strings *texts, int64_t max_tokens,
+                                    struct ps_arena *arena, const int64_t **limits, size_t *count,
+                                    struct ps_error *error) {
+    int64_t *values = ps_arena_array(arena, texts->count + 1, sizeof *values);
+    PS_FAIL_IF_NULL(values, error);
+    *count = 0;
+    *limits = values;
+    for (size_t i = 0; i < texts->count; i++) {
+        char *end;
+        errno = 0;
+        long long value = strtoll(texts->items[i], &end, 10);
+        PS_FAIL_IF(end == texts->items[i] || *end || errno || value < 1 || value > max_tokens,
+                   error, PS_ARGUMENT,
+                   "max_tokens_sweep: '%s' is no number of tokens from 1 to max_tokens, %lld",
+                   texts->items[i], (long long)max_tokens);
+        if (value < max_tokens) values[(*count)++] = value; /* max_tokens is there anyway */
+    }
+    if (*count) qsort(values, *count, sizeof *values, ascending);
     return PS_OK;
 }
 
@@ -81,76 +109,14 @@ enum ps_status ps_evaluation_survey(const struct ps_evaluation *evaluation, cons
     return PS_OK;
 }
 
-/* ---- verdicts ---- */
-
-struct judged {
-    int64_t trace, source, tokens;
-    enum ps_verdict verdict;
-};
-
-/* All graded traces of the store, by their ids. */
-struct verdicts {
-    struct judged *items;
-    size_t count, capacity;
-};
-
-static int by_trace(const void *a, const void *b) {
-    int64_t x = ((const struct judged *)a)->trace, y = ((const struct judged *)b)->trace;
-    return x < y ? -1 : x > y;
-}
-
-static enum ps_status add_verdict(struct verdicts *verdicts, const struct ps_store_row *row,
-                                  struct ps_error *error) {
-    enum ps_verdict verdict;
-    if (!row->verdict || !ps_verdict_from_name(row->verdict, &verdict)) return PS_OK;
-    if (verdicts->count == verdicts->capacity) {
-        size_t capacity = verdicts->capacity ? 2 * verdicts->capacity : 1024;
-        struct judged *more = ps_realloc(verdicts->items, capacity * sizeof *more);
-        PS_FAIL_IF_NULL(more, error);
-        verdicts->items = more;
-        verdicts->capacity = capacity;
-    }
-    verdicts->items[verdicts->count++] =
-        (struct judged){row->id, row->key.source, row->output_tokens, verdict};
-    return PS_OK;
-}
-
-static enum ps_status read_verdicts(struct ps_store *store, struct verdicts *verdicts,
-                                    struct ps_error *error) {
-    struct ps_store_cursor *cursor;
-    struct ps_store_row row;
-    bool more = true;
-    PS_TRY(ps_store_query(store, NULL, &cursor, error));
-    enum ps_status status = PS_OK;
-    while (status == PS_OK && more) {
-        status = ps_store_next(cursor, &row, &more, error);
-        if (status == PS_OK && more) status = add_verdict(verdicts, &row, error);
-    }
-    ps_store_cursor_close(cursor);
-    if (verdicts->count) qsort(verdicts->items, verdicts->count, sizeof *verdicts->items, by_trace);
-    return status;
-}
-
-static const struct judged *find_verdict(const struct verdicts *verdicts, int64_t trace) {
-    struct judged key = {.trace = trace};
-    if (verdicts->count == 0 || trace == 0) return NULL;
-    return bsearch(&key, verdicts->items, verdicts->count, sizeof key, by_trace);
-}
-
 /* ---- the run ---- */
-
-/* What a model replied: `traces` has the samples of the first problem, then those of the next. */
-struct replies {
-    struct ps_sampling_prompts prompts;
-    struct ps_sample_traces traces;
-    struct ps_result_problem *problems; /* parallel to prompts.items */
-};
 
 struct run {
     const struct ps_evaluation *evaluation;
     struct ps_store *store;
-    struct replies *replies; /* [model_count] */
-    struct verdicts verdicts;
+    /* [model_count]: `traces` has the samples of the first problem, then those of the next. */
+    struct ps_sampling_prompts *prompts;
+    struct ps_sample_traces *traces;
     struct ps_evaluation_outcome *outcome;
 };
 
@@ -162,7 +128,8 @@ static enum ps_status sample(struct run *run, struct ps_error *error) {
         PS_FAIL_IF(!sampling.model.folder, error, PS_NOT_FOUND, "the model '%s' is not made yet",
                    sampling.name);
         PS_TRY(ps_sampling_run(&sampling, run->store, evaluation->context->progress,
-                               &run->replies[i].prompts, &report, &run->replies[i].traces, error));
+                               &run->prompts[i], &report, &run->traces[i], error));
+        run->outcome->replies += run->traces[i].present;
         run->outcome->sampled += report.sampled;
         if (report.failed)
             ps_log_warning("%s: %lld replies could not be sampled; the reasons are in the table "
@@ -181,70 +148,63 @@ static enum ps_status grade(struct run *run, struct ps_error *error) {
     struct ps_grading_counts counts = {0};
     PS_TRY(ps_grade_traces(&grading, &counts, error));
     run->outcome->graded = counts.graded;
-    return read_verdicts(run->store, &run->verdicts, error);
-}
-
-/* Replies that are not there, or not graded, are not counted as samples: ps_result_compute refuses
- * a problem that lacks one. */
-static enum ps_status count_model(struct run *run, size_t model, struct ps_error *error) {
-    struct replies *replies = &run->replies[model];
-    const int64_t *trace = replies->traces.ids;
-    replies->problems = ps_arena_array(run->evaluation->context->arena, replies->prompts.count + 1,
-                                       sizeof *replies->problems);
-    PS_FAIL_IF_NULL(replies->problems, error);
-    for (size_t i = 0; i < replies->prompts.count; i++)
-        for (int64_t s = 0; s < replies->prompts.items[i].samples; s++, trace++) {
-            const struct judged *judged = find_verdict(&run->verdicts, *trace);
-            if (!judged) continue;
-            ps_result_add(&replies->problems[i], judged->verdict, judged->tokens);
-            run->outcome->sources[model] = judged->source;
-        }
     return PS_OK;
 }
 
-static enum ps_status compute_set(struct run *run, size_t set, struct ps_error *error) {
+static enum ps_status set_limits(const struct ps_evaluation *evaluation, struct ps_result *result,
+                                 struct ps_error *error) {
+    result->max_tokens = evaluation->settings->max_tokens;
+    result->limit_count = evaluation->limit_count;
+    result->limits = ps_arena_array(evaluation->context->arena, evaluation->limit_count + 1,
+                                    sizeof *result->limits);
+    PS_FAIL_IF_NULL(result->limits, error);
+    for (size_t i = 0; i < evaluation->limit_count; i++)
+        result->limits[i].max_tokens = evaluation->limits[i];
+    return PS_OK;
+}
+
+/* Data set by data set, in it model by model. */
+static enum ps_status compute(struct run *run, struct ps_error *error) {
     const struct ps_evaluation *evaluation = run->evaluation;
     struct ps_evaluation_outcome *outcome = run->outcome;
-    const size_t *starts = run->replies[0].prompts.starts; /* the same for all models */
-    size_t first = starts[set], count = starts[set + 1] - starts[set];
-    for (size_t a = 0; a < evaluation->model_count; a++) {
-        struct ps_result *result = &outcome->results[outcome->result_count++];
-        *result = (struct ps_result){.model = evaluation->models[a].name,
-                                     .role = evaluation->models[a].role,
-                                     .dataset = evaluation->sets[set].dataset,
-                                     .samples = evaluation->sets[set].samples};
-        PS_TRY(ps_result_compute(run->replies[a].problems + first, count, result, error));
-    }
-    for (size_t a = 0; a < evaluation->model_count; a++)
-        for (size_t b = a + 1; b < evaluation->model_count; b++) {
-            struct ps_result_pair *pair = &outcome->pairs[outcome->pair_count++];
-            *pair = (struct ps_result_pair){.a = evaluation->models[a].name,
-                                            .b = evaluation->models[b].name,
-                                            .dataset = evaluation->sets[set].dataset};
-            PS_TRY(ps_result_compare(run->replies[a].problems + first,
-                                     run->replies[b].problems + first, count, pair, error));
+    const size_t *starts = run->prompts[0].starts; /* the same for all models */
+    const int64_t **next = outcome->traces;
+    size_t offset = 0;
+    for (size_t set = 0; set < evaluation->set_count; set++) {
+        size_t count = starts[set + 1] - starts[set];
+        for (size_t m = 0; m < evaluation->model_count; m++) {
+            struct ps_result *result = &outcome->results[outcome->result_count++];
+            *result = (struct ps_result){.model = evaluation->models[m].name,
+                                         .role = evaluation->models[m].role,
+                                         .dataset = evaluation->sets[set].dataset,
+                                         .problems = (int64_t)count,
+                                         .samples = evaluation->sets[set].samples};
+            PS_TRY(set_limits(evaluation, result, error));
+            *next++ = run->traces[m].ids + offset;
         }
-    return PS_OK;
-}
-
-static enum ps_status compute(struct run *run, struct ps_error *error) {
-    for (size_t i = 0; i < run->evaluation->model_count; i++) PS_TRY(count_model(run, i, error));
-    for (size_t i = 0; i < run->evaluation->set_count; i++) PS_TRY(compute_set(run, i, error));
-    return PS_OK;
+        offset += count * (size_t)evaluation->sets[set].samples;
+    }
+    for (size_t m = 0; m < evaluation->model_count; m++)
+        outcome->sources[m] = run->traces[m].source;
+    return ps_scores_compute(run->store, outcome->results, outcome->traces, outcome->result_count,
+                             evaluation->context->arena, &outcome->pairs, &outcome->pair_count,
+                             error);
 }
 
 static enum ps_status allocate(struct run *run, struct ps_error *error) {
     struct ps_arena *arena = run->evaluation->context->arena;
     struct ps_evaluation_outcome *outcome = run->outcome;
     size_t models = run->evaluation->model_count, sets = run->evaluation->set_count;
-    run->replies = ps_arena_array(arena, models, sizeof *run->replies);
+    run->prompts = ps_arena_array(arena, models, sizeof *run->prompts);
+    run->traces = ps_arena_array(arena, models, sizeof *run->traces);
     *outcome = (struct ps_evaluation_outcome){
         .results = ps_arena_array(arena, models * sets, sizeof *outcome->results),
-        .pairs = ps_arena_array(arena, models * models * sets, sizeof *outcome->pairs),
+        .traces = ps_arena_array(arena, models * sets, sizeof *outcome->traces),
         .sources = ps_arena_array(arena, models, sizeof *outcome->sources),
     };
-    PS_FAIL_IF(!run->replies || !outcome->results || !outcome->pairs || !outcome->sources, error,
-               PS_MEMORY, "out of memory");
+    PS_FAIL_IF(!run->prompts || !run->traces || !outcome->results || !outcome->traces ||
+                   !outcome->sources,
+               error, PS_MEMORY, "out of memory");
     return PS_OK;
 }
 
@@ -258,7 +218,6 @@ enum ps_status ps_evaluation_run(const struct ps_evaluation *evaluation, const c
     if (status == PS_OK) status = grade(&run, error);
     if (status == PS_OK) status = compute(&run, error);
     ps_store_close(run.store);
-    ps_free(run.verdicts.items);
     return status;
 }
 
@@ -282,6 +241,20 @@ void ps_evaluation_write(const struct ps_evaluation *evaluation,
         ps_json_write_key(writer, "source");
         ps_json_write_integer(writer, outcome->sources[i]);
         ps_json_write_end_object(writer);
+    }
+    ps_json_write_end_array(writer);
+}
+
+void ps_evaluation_write_traces(const struct ps_evaluation_outcome *outcome,
+                                struct ps_json_writer *writer) {
+    ps_json_write_key(writer, "traces");
+    ps_json_write_begin_array(writer);
+    for (size_t i = 0; i < outcome->result_count; i++) {
+        const struct ps_result *result = &outcome->results[i];
+        ps_json_write_begin_array(writer);
+        for (int64_t j = 0; j < result->problems * result->samples; j++)
+            ps_json_write_integer(writer, outcome->traces[i][j]);
+        ps_json_write_end_array(writer);
     }
     ps_json_write_end_array(writer);
 }

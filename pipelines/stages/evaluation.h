@@ -20,7 +20,22 @@ struct ps_evaluation {
     const struct ps_sampling_set *sets;
     size_t set_count;
     const struct ps_sampling_settings *settings;
+    const int64_t *limits; /* of max_tokens, ascending: scores as if each had been the limit */
+    size_t limit_count;
 };
+
+/* One setting of the stage and of the command. */
+#define PS_EVALUATION_SWEEP(at)                                                                    \
+    {                                                                                              \
+        "max_tokens_sweep", PS_SETTING_STRINGS, at,                                                \
+            .help = "also the scores as if max_tokens were each of these; nothing is sampled for " \
+                    "them"                                                                         \
+    }
+
+/* The numbers of that setting, ascending, in the arena; PS_ARGUMENT for one beyond max_tokens. */
+enum ps_status ps_evaluation_limits(const struct ps_strings *texts, int64_t max_tokens,
+                                    struct ps_arena *arena, const int64_t **limits, size_t *count,
+                                    struct ps_error *error);
 
 /* The sets of {name: samples}, in the arena. PS_ARGUMENT for a number of samples that is no whole
  * number, and for more than one sample at temperature 0, which would all be the same. */
@@ -49,8 +64,9 @@ struct ps_evaluation_outcome {
     size_t result_count;
     struct ps_result_pair *pairs; /* each model with each later one */
     size_t pair_count;
-    int64_t *sources; /* [model_count]: the model's row of `source` in the store */
-    int64_t graded, sampled;
+    const int64_t **traces; /* [result_count]: see ps_scores_compute */
+    int64_t *sources;       /* [model_count]: the model's row of `source` in the store */
+    int64_t graded, replies, sampled;
 };
 
 /* PS_STOPPED keeps what is there. PS_ARGUMENT when a reply is missing (its prompt does not fit the
@@ -63,6 +79,11 @@ enum ps_status ps_evaluation_run(const struct ps_evaluation *evaluation, const c
 void ps_evaluation_write(const struct ps_evaluation *evaluation,
                          const struct ps_evaluation_outcome *outcome,
                          struct ps_json_writer *writer);
+
+/* "traces": for each result the rows of its replies in the store, problem by problem; from them the
+ * report makes the scores anew with the verdicts that count by then. */
+void ps_evaluation_write_traces(const struct ps_evaluation_outcome *outcome,
+                                struct ps_json_writer *writer);
 
 /* The tables of an evaluate stage that is done, from its result.json; nothing when there is none.
  */

@@ -50,13 +50,55 @@ expect 0 '^arith/test +student +student +3 +2 ' "${evaluate[@]}" --dataset arith
 "$potstill" "${evaluate[@]}" --dataset arith/test=2 --json --quiet >first.json
 "$potstill" "${evaluate[@]}" --dataset arith/test=2 --json --quiet >second.json
 cmp first.json second.json || fail 'evaluating again gives other numbers'
-grep -q '"model":"base","role":"base","dataset":"arith/test","problems":3,"samples":2,"pass_at_1":' \
+grep -q '"model":"base","role":"base","dataset":"arith/test","problems":3,"samples":2,"max_tokens":8,"pass_at_1":' \
     first.json || fail "results: $(cat first.json)"
 grep -q '"a":"base","b":"student","dataset":"arith/test","difference":' first.json ||
     fail "pairs: $(cat first.json)"
 expect 0 '"traces":12,' traces stats evals.db --json
 expect 0 '^arith/test +base +base +3 +3 ' "${evaluate[@]}" --dataset arith/test=3
 expect 0 '"traces":18,' traces stats evals.db --json
+
+# A sweep gives what sampling with each limit gives, and samples nothing for it.
+sweep=(evaluate --model base=m1 --dataset arith/test=2 --limit 8 --temperature 1 --seed 2)
+expect 0 '16 replies, 16 of them sampled now' "${sweep[@]}" --max-tokens 200 --out long.db
+expect 0 '^arith/test +base +100 ' "${sweep[@]}" --max-tokens 200 --max-tokens-sweep 100,40 --out long.db
+expect 0 '16 replies, 0 of them sampled now' "${sweep[@]}" --max-tokens 200 --max-tokens-sweep 40,100 --out long.db
+expect 2 "'300' is no number of tokens" "${sweep[@]}" --max-tokens 200 --max-tokens-sweep 300 --out long.db
+"$potstill" "${sweep[@]}" --max-tokens 200 --max-tokens-sweep 40,100 --out long.db --json --quiet >swept.json
+"$potstill" "${sweep[@]}" --max-tokens 100 --out short.db --json --quiet >short.json
+grep -o '"limits":\[.*' swept.json | grep -oE '"max_tokens":100,[^}]*' >swept
+sed 's/,"pass_at":.*//' short.json | grep -oE '"max_tokens":100,.*' >short
+cmp swept short || fail "a sweep says $(cat swept), sampling $(cat short)"
+grep -qE '"truncated":0\.[0-9]' short || fail "all replies or none are cut: $(cat short)"
+# Replies of a larger limit count as cut at a smaller one.
+"$potstill" "${sweep[@]}" --max-tokens 100 --out long.db --json --quiet | cmp - short.json ||
+    fail 'long replies change the score at a smaller limit'
+
+# ---- resuming ----
+
+traces_in() {
+    "$potstill" traces stats "$1" --json 2>/dev/null | grep -oE '"traces":[0-9]+' | cut -d: -f2
+}
+
+# Killed in the middle and run again: the same replies, and none of them twice.
+long=(evaluate --model base=m1 --model student=m2 --dataset arith/test=4 --limit 20 --max-tokens 400
+    --temperature 1 --keep 0.05s --sequences 8)
+"$potstill" "${long[@]}" --out whole.db --json --quiet >whole.json 2>/dev/null
+"$potstill" "${long[@]}" --out killed.db >/dev/null 2>&1 &
+child=$!
+for _ in $(seq 500); do
+    [ "$(traces_in killed.db)" -ge 1 ] 2>/dev/null && break
+    sleep 0.01
+done
+kill -9 $child
+wait $child 2>/dev/null
+kept=$(traces_in killed.db)
+{ [ "$kept" -ge 1 ] && [ "$kept" -lt 160 ]; } || fail "killed with $kept of 160 replies kept"
+expect 0 "160 replies, $((160 - kept)) of them sampled now" "${long[@]}" --out killed.db
+"$potstill" "${long[@]}" --out killed.db --json --quiet | cmp - whole.json ||
+    fail 'resuming gives other scores'
+[ "$("$potstill" traces hash killed.db)" = "$("$potstill" traces hash whole.db)" ] ||
+    fail 'resuming gives other replies'
 
 # ---- the stages ----
 
@@ -99,6 +141,23 @@ grep -qF '"models":["teacher","base","student","control"],"levels":false,"proble
     runs/tiny/report.html || fail 'the page has no index of the problems'
 expect 0 '^dev +student +student +4 +1 ' report runs/tiny
 expect 2 'no run.json' report .
+
+# A verdict that changes changes the report; the reply can be read.
+evals=$(echo runs/tiny/evaluate-*/evals.db)
+trace=$("$potstill" traces list "$evals" --json | grep -oE '"id":[0-9]+' | head -1 | cut -d: -f2)
+expect 0 'student' traces list "$evals"
+expect 0 'What is' traces show "$evals" "$trace"
+expect 0 '' traces override "$evals" "$trace" correct --who me --why "a test"
+expect 0 '^dev +[a-z]+ +[a-z]+ +4 +1 +25\.0 ' report runs/tiny
+grep -qE '"pass_at_1":0\.25,' runs/tiny/report.json || fail 'the report has not got the new verdict'
+expect 0 'graded' grade "$evals"
+expect 0 '^dev +[a-z]+ +[a-z]+ +4 +1 +25\.0 ' report runs/tiny
+
+# Another sweep is another result, but no new replies.
+sed -i 's/datasets: {dev: 1}, max_tokens: 8/&, max_tokens_sweep: [4]/' tiny.yaml
+expect 0 'evaluate +to run +its max_tokens_sweep has changed' plan tiny.yaml
+expect 0 '^dev +student +4 +0\.0 ' run tiny.yaml
+expect 0 'everything is up to date' run tiny.yaml
 expect 0 'everything is up to date' run tiny.yaml
 rm traces.db
 expect 0 'grade +to run +the store is gone' plan tiny.yaml

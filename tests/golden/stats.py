@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes stats.inc: golden values for tests/unit/stats_values.c, made with SciPy and exact integers.
+"""Writes stats.inc: golden values for tests/unit/stats_values.c, made with SciPy, statsmodels and exact
+integers; where both packages have a number, they must agree.
 
     python3 tests/golden/stats.py > tests/golden/stats.inc
 """
@@ -9,9 +10,19 @@ from math import comb, sqrt
 
 import numpy
 import scipy
+import statsmodels
+import statsmodels.api
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.power import NormalIndPower
+from statsmodels.stats.proportion import proportion_confint
 
-print(f"/* Made by stats.py with SciPy {scipy.__version__}. */")
+print(f"/* Made by stats.py with SciPy {scipy.__version__} and statsmodels {statsmodels.__version__}. */")
+
+
+def agree(a, b):
+    assert numpy.allclose(a, b, rtol=1e-7, atol=1e-12), (a, b)
+
 
 counts = [(0, 1), (1, 1), (0, 30), (1, 30), (15, 30), (29, 30), (30, 30), (7, 10), (250, 500),
           (499, 500), (1200, 1319), (123456, 1000000)]
@@ -20,6 +31,7 @@ for name, method in (("wilson", "wilson"), ("clopper_pearson", "exact")):
     for x, n in counts:
         for confidence in (0.9, 0.95, 0.99):
             i = stats.binomtest(x, n).proportion_ci(confidence, method)
+            agree(i, proportion_confint(x, n, 1 - confidence, {"exact": "beta"}.get(method, method)))
             print(f"    {{{x}, {n}, {confidence}, {float(i.low)!r}, {float(i.high)!r}}},")
     print("};")
 
@@ -34,6 +46,8 @@ print("static const struct mcnemar_golden mcnemar_golden[] = {")
 for b, c in [(0, 0), (1, 0), (6, 0), (9, 1), (15, 5), (33, 17), (42, 24), (5, 5), (5, 6), (100, 60), (700, 600),
              (0, 40)]:
     p = stats.binomtest(b, b + c).pvalue if b + c else 1.0
+    if b + c:
+        agree(p, mcnemar([[0, b], [c, 0]], exact=True).pvalue)
     print(f"    {{{b}, {c}, {float(p)!r}}},")
 print("};")
 
@@ -51,6 +65,8 @@ values = [0.25, -0.5, 0, 0.75, 0.25, 0.25, -0.25, 1, 0.5, 0, 0.25, -0.75, 0.5, 0
 used = [v for v in values if v]
 extreme = sum(abs(sum(s * v for s, v in zip(signs, used))) >= abs(sum(used)) - 1e-12
               for signs in product((1, -1), repeat=len(used)))
+agree(extreme / 2 ** len(used), stats.permutation_test(
+    (used,), numpy.mean, permutation_type="samples", n_resamples=numpy.inf).pvalue)
 print("static const double paired_values[] = {" + ", ".join(map(repr, values)) + "};")
 print(f"static const double paired_exact_p = {extreme / 2 ** len(used)!r};")
 print(f"static const double paired_standard_error = {float(stats.sem(values))!r};")
@@ -61,6 +77,8 @@ d = numpy.array(values) - numpy.mean(values)
 same = numpy.equal.outer(clusters, clusters)
 groups = len(set(clusters))
 variance = (d @ same @ d) / len(values) ** 2 * groups / (groups - 1)
+agree(sqrt(variance), statsmodels.api.OLS(values, numpy.ones(len(values))).fit(
+    cov_type="cluster", cov_kwds={"groups": clusters}).bse[0])
 print(f"static const uint32_t paired_clusters[] = {{{', '.join(map(str, clusters))}}};")
 print(f"static const double clustered_standard_error = {sqrt(variance)!r};")
 
@@ -71,3 +89,21 @@ sem = float(numpy.std(row) / sqrt(n))
 print(f"static const double row_mean = {float(numpy.mean(row))!r}, row_bootstrap_error = {sem!r};")
 z = float(numpy.mean(row)) / sqrt(sum(v * v for v in row)) * n
 print(f"static const double row_sign_flip_p = {float(2 * stats.norm.sf(abs(z)))!r}; /* normal limit */")
+
+# the reported interval of a rate: Wilson's at the trials that the standard error amounts to
+print("static const struct clustered_golden clustered_golden[] = {")
+for samples, correct in [(4, [0, 1, 2, 4, 4, 3, 0, 4]), (4, [0] * 29 + [1]), (16, [0] * 28 + [16, 15]),
+                         (2, [2] * 10), (1, [1, 0, 1, 1, 0, 1])]:
+    rates = numpy.array(correct) / samples
+    p, n, error = rates.mean(), len(rates), stats.sem(rates)
+    trials = min(max(p * (1 - p) / error ** 2, n), n * samples) if error else n
+    trials = n * (trials / n) ** (1 - 1 / (1 + 6 * n * p * (1 - p)))
+    low, high = proportion_confint(p * trials, trials, 0.05, "wilson")
+    counts = ", ".join(map(str, correct))
+    print(f"    {{{samples}, {n}, {{{counts}}}, {max(0, float(low))!r}, {float(high)!r}}},")
+print("};")
+
+# the smallest difference that is found with power 0.8 (in its own direction): its power comes out again
+detectable = 0.02 * (stats.norm.ppf(0.975) + stats.norm.ppf(0.8))
+agree(NormalIndPower(ddof=0).power(detectable, 1 / 0.02 ** 2, 0.025, ratio=0, alternative="larger"), 0.8)
+print(f"static const double detectable_golden = {float(detectable)!r};")

@@ -58,7 +58,15 @@ static void test_several(void **state) {
     assert_true(fabs(result.truncated - 2.0 / 16) < 1e-15);
     assert_true(result.low > 0 && result.low < result.pass_at_1);
     assert_true(result.high < 1 && result.high > result.pass_at_1);
-    /* wider than 16 independent samples would have it, t with 3 degrees of freedom */
+    /* pass@2: 1, 1 - 1/6 of "ww", 1/2, 0; pass@4: whether any is right */
+    assert_int_equal(result.pass_count, 2);
+    assert_true(fabs(result.passes[0].value - (1 + 5.0 / 6 + 0.5) / 4) < 1e-15);
+    assert_true(result.passes[1].value == 0.75);
+    double square = 1.959963984540054 * 1.959963984540054 / 4; /* Wilson for 3 of 4 */
+    double middle = 0.75 + square / 2, half = sqrt(square * (0.1875 + square / 4));
+    assert_true(fabs(result.passes[1].low - (middle - half) / (1 + square)) < 1e-9);
+    assert_true(fabs(result.passes[1].high - (middle + half) / (1 + square)) < 1e-9);
+    /* wider than 16 independent samples would have it */
     struct ps_result single = {"m", "student", "d", .samples = 1};
     struct ps_result_problem sixteen[16];
     assert_int_equal(fill(sixteen, (const char *[]){"c", "c", "c", "c", "c", "c", "c", "w", "w",
@@ -118,8 +126,25 @@ static void test_pairs(void **state) {
 
 static void test_json(void **state) {
     (void)state;
-    struct ps_result result = {"student", "student", "d", 3, 2, 0.5, 0.25, 0.75, 0.125, 0, 12.5};
-    struct ps_result_pair pair = {"a", "b", "d", 0.5, -0.25, 0.75, 0.03125, NAN};
+    struct ps_result_limit limit = {8, 0.25, 0.125, 0.5, 0.75, 0, 7.5};
+    struct ps_result result = {.model = "student",
+                               .role = "student",
+                               .dataset = "d",
+                               .problems = 3,
+                               .samples = 2,
+                               .max_tokens = 16,
+                               .pass_at_1 = 0.5,
+                               .low = 0.25,
+                               .high = 0.75,
+                               .truncated = 0.125,
+                               .mean_tokens = 12.5,
+                               .passes = {{0.75, 0.5, 1}},
+                               .pass_count = 1,
+                               .majority = {0.625, 0.25, 0.875},
+                               .tied = 0.25,
+                               .limits = &limit,
+                               .limit_count = 1};
+    struct ps_result_pair pair = {"a", "b", "d", 0.5, -0.25, 0.75, 0.03125, NAN, "sign_flip", 2, 1};
     struct ps_buffer text;
     struct ps_json_writer writer;
     struct ps_arena arena;
@@ -134,9 +159,13 @@ static void test_json(void **state) {
     assert_string_equal(
         text.data,
         "{\"results\":[{\"model\":\"student\",\"role\":\"student\",\"dataset\":\"d\",\"problems\":3,"
-        "\"samples\":2,\"pass_at_1\":0.5,\"low\":0.25,\"high\":0.75,\"truncated\":0.125,"
-        "\"no_answer\":0,\"mean_tokens\":12.5}],\"pairs\":[{\"a\":\"a\",\"b\":\"b\",\"dataset\":"
-        "\"d\",\"difference\":0.5,\"low\":-0.25,\"high\":0.75,\"p\":0.03125,\"detectable\":null}]}");
+        "\"samples\":2,\"max_tokens\":16,\"pass_at_1\":0.5,\"low\":0.25,\"high\":0.75,\"truncated\":0.125,"
+        "\"no_answer\":0,\"mean_tokens\":12.5,\"pass_at\":[{\"k\":2,\"value\":0.75,\"low\":0.5,"
+        "\"high\":1}],\"majority\":{\"value\":0.625,\"low\":0.25,\"high\":0.875,\"tied\":0.25},"
+        "\"limits\":[{\"max_tokens\":8,\"pass_at_1\":0.25,\"low\":0.125,\"high\":0.5,"
+        "\"truncated\":0.75,\"no_answer\":0,\"mean_tokens\":7.5}]}],\"pairs\":[{\"a\":\"a\",\"b\":\"b\",\"dataset\":"
+        "\"d\",\"difference\":0.5,\"low\":-0.25,\"high\":0.75,\"p\":0.03125,\"detectable\":null,"
+        "\"test\":\"sign_flip\",\"a_better\":2,\"b_better\":1}]}");
     assert_ok(ps_json_parse("results", text.data, text.size, &object, &error));
     struct ps_result *results;
     struct ps_result_pair *pairs;
@@ -147,7 +176,11 @@ static void test_json(void **state) {
     assert_int_equal(pair_count, 1);
     assert_string_equal(results[0].dataset, "d");
     assert_true(results[0].mean_tokens == 12.5 && pairs[0].p == 0.03125);
-    assert_true(isnan(pairs[0].detectable));
+    assert_true(isnan(pairs[0].detectable) && pairs[0].b_better == 1);
+    assert_string_equal(pairs[0].test, "sign_flip");
+    assert_true(results[0].pass_count == 1 && results[0].passes[0].value == 0.75);
+    assert_true(results[0].majority.high == 0.875 && results[0].tied == 0.25);
+    assert_true(results[0].limit_count == 1 && results[0].limits[0].mean_tokens == 7.5);
     json_object_del(json_array_get(json_object_get(object, "results"), 0), "role");
     assert_fails(
         ps_results_read(object, &arena, &results, &result_count, &pairs, &pair_count, &error),
@@ -161,6 +194,17 @@ static void test_json(void **state) {
                         "truncated  no answer    tokens\n"
                         "d         student  student         3        2    50.0   25.0 to  75.0  "
                         "     12.5        0.0      12.5\n"
+                        "\n"
+                        "data set  model    samples  maj@k  95 % interval    tied  pass@k\n"
+                        "d         student        2   62.5   25.0 to  87.5   25.0  2: 75.0 (50.0 "
+                        "to 100.0)\n"
+                        "\n"
+                        "data set  model    max tokens  pass@1  95 % interval   truncated  no "
+                        "answer    tokens\n"
+                        "d         student           8    25.0   12.5 to  50.0       75.0        "
+                        "0.0       7.5\n"
+                        "d         student          16    50.0   25.0 to  75.0       12.5        "
+                        "0.0      12.5\n"
                         "\n"
                         "data set  a        b         a - b  95 % interval     p         "
                         "detectable\n"

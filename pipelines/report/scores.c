@@ -1,0 +1,255 @@
+#include "pipelines/report/scores.h"
+
+#include "stats/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- verdicts ---- */
+
+struct judged {
+    int64_t trace, tokens;
+    enum ps_verdict verdict;
+    const char *extracted; /* in the arena; NULL: nothing */
+};
+
+/* All graded traces of the store, by their ids. */
+struct verdicts {
+    struct judged *items;
+    size_t count, capacity;
+};
+
+static int by_trace(const void *a, const void *b) {
+    int64_t x = ((const struct judged *)a)->trace, y = ((const struct judged *)b)->trace;
+    return x < y ? -1 : x > y;
+}
+
+static enum ps_status add_verdict(struct verdicts *verdicts, const struct ps_store_row *row,
+                                  struct ps_arena *arena, struct ps_error *error) {
+    struct judged judged = {.trace = row->id, .tokens = row->output_tokens};
+    if (!row->verdict || !ps_verdict_from_name(row->verdict, &judged.verdict)) return PS_OK;
+    if (row->extracted) {
+        judged.extracted = ps_arena_strndup(arena, row->extracted, strlen(row->extracted));
+        PS_FAIL_IF_NULL(judged.extracted, error);
+    }
+    if (verdicts->count == verdicts->capacity) {
+        size_t capacity = verdicts->capacity ? 2 * verdicts->capacity : 1024;
+        struct judged *more = ps_realloc(verdicts->items, capacity * sizeof *more);
+        PS_FAIL_IF_NULL(more, error);
+        verdicts->items = more;
+        verdicts->capacity = capacity;
+    }
+    verdicts->items[verdicts->count++] = judged;
+    return PS_OK;
+}
+
+static enum ps_status read_verdicts(struct ps_store *store, struct verdicts *verdicts,
+                                    struct ps_arena *arena, struct ps_error *error) {
+    struct ps_store_cursor *cursor;
+    struct ps_store_row row;
+    bool more = true;
+    PS_TRY(ps_store_query(store, NULL, &cursor, error));
+    enum ps_status status = PS_OK;
+    while (status == PS_OK && more) {
+        status = ps_store_next(cursor, &row, &more, error);
+        if (status == PS_OK && more) status = add_verdict(verdicts, &row, arena, error);
+    }
+    ps_store_cursor_close(cursor);
+    if (verdicts->count) qsort(verdicts->items, verdicts->count, sizeof *verdicts->items, by_trace);
+    return status;
+}
+
+static const struct judged *find_verdict(const struct verdicts *verdicts, int64_t trace) {
+    struct judged key = {.trace = trace};
+    if (verdicts->count == 0 || trace == 0) return NULL;
+    return bsearch(&key, verdicts->items, verdicts->count, sizeof key, by_trace);
+}
+
+/* ---- problems ---- */
+
+/* One result at work. */
+struct scoring {
+    struct ps_result *result;
+    const struct judged **replies; /* [problems][samples] */
+    struct ps_result_problem *problems;
+    struct ps_arena *arena;
+};
+
+static enum ps_status find_replies(struct scoring *scoring, const struct verdicts *verdicts,
+                                   const int64_t *traces, struct ps_error *error) {
+    const struct ps_result *result = scoring->result;
+    for (int64_t i = 0; i < result->problems * result->samples; i++) {
+        scoring->replies[i] = find_verdict(verdicts, traces[i]);
+        if (scoring->replies[i]) continue;
+        const char *why = traces[i] ? "is not graded; 'potstill grade' does it"
+                                    : "is missing; the table `attempt` of the store may say why";
+        return ps_error_set(error, PS_ARGUMENT,
+                            "%s on %s: problem %lld: reply %lld of %lld %s. There is no score "
+                            "without all of them",
+                            result->model, result->dataset, (long long)(i / result->samples + 1),
+                            (long long)(i % result->samples + 1), (long long)result->samples, why);
+    }
+    return PS_OK;
+}
+
+static bool is_cut(const struct judged *reply, int64_t limit) {
+    return reply->verdict == PS_VERDICT_TRUNCATED || reply->tokens > limit;
+}
+
+static void count_problems(struct scoring *scoring, int64_t limit) {
+    const struct ps_result *result = scoring->result;
+    const struct judged **reply = scoring->replies;
+    for (int64_t p = 0; p < result->problems; p++) {
+        scoring->problems[p] = (struct ps_result_problem){0};
+        for (int64_t s = 0; s < result->samples; s++, reply++)
+            ps_result_add(&scoring->problems[p],
+                          is_cut(*reply, limit) ? PS_VERDICT_TRUNCATED : (*reply)->verdict,
+                          (*reply)->tokens > limit ? limit : (*reply)->tokens);
+    }
+}
+
+struct ballot {
+    struct ps_grade_text *answers;
+    int32_t *group;
+    uint8_t *correct; /* each [samples] */
+};
+
+/* What was extracted is in canonical form already, whatever profile it was read by. */
+static enum ps_status vote(const struct scoring *scoring, int64_t problem, struct ballot *ballot,
+                           struct ps_error *error) {
+    const struct ps_result *result = scoring->result;
+    const struct judged **replies = scoring->replies + problem * result->samples;
+    size_t count = (size_t)result->samples;
+    struct ps_grade_profile profile;
+    PS_FAIL_IF(!ps_grade_profile("plain", &profile), error, PS_INTERNAL, "no profile 'plain'");
+    for (size_t i = 0; i < count; i++) {
+        bool votes =
+            !is_cut(replies[i], result->max_tokens) && replies[i]->verdict != PS_VERDICT_NO_ANSWER;
+        ballot->answers[i] = ps_grade_text(votes ? replies[i]->extracted : NULL);
+        ballot->correct[i] = replies[i]->verdict == PS_VERDICT_CORRECT;
+    }
+    PS_TRY(ps_grade_groups(ballot->answers, count, &profile, ballot->group, error));
+    struct ps_stats_vote won = ps_stats_majority(ballot->group, ballot->correct, count);
+    scoring->problems[problem].majority = won.correct;
+    scoring->problems[problem].tied = won.winners > 1;
+    return PS_OK;
+}
+
+static enum ps_status vote_all(const struct scoring *scoring, struct ps_error *error) {
+    size_t samples = (size_t)scoring->result->samples;
+    struct ballot ballot = {ps_arena_array(scoring->arena, samples, sizeof *ballot.answers),
+                            ps_arena_array(scoring->arena, samples, sizeof *ballot.group),
+                            ps_arena_array(scoring->arena, samples, sizeof *ballot.correct)};
+    PS_FAIL_IF(!ballot.answers || !ballot.group || !ballot.correct, error, PS_MEMORY,
+               "out of memory");
+    for (int64_t p = 0; samples > 1 && p < scoring->result->problems; p++)
+        PS_TRY(vote(scoring, p, &ballot, error));
+    return PS_OK;
+}
+
+static enum ps_status score_limits(struct scoring *scoring, struct ps_error *error) {
+    const struct ps_result *result = scoring->result;
+    for (size_t i = 0; i < result->limit_count; i++) {
+        struct ps_result_limit *limit = &result->limits[i];
+        struct ps_result at = *result;
+        count_problems(scoring, limit->max_tokens);
+        PS_TRY(ps_result_compute(scoring->problems, (size_t)result->problems, &at, error));
+        *limit = (struct ps_result_limit){limit->max_tokens, at.pass_at_1, at.low,        at.high,
+                                          at.truncated,      at.no_answer, at.mean_tokens};
+    }
+    return PS_OK;
+}
+
+/* Leaves the problems as they are at max_tokens. */
+static enum ps_status score(struct scoring *scoring, const struct verdicts *verdicts,
+                            const int64_t *traces, struct ps_error *error) {
+    struct ps_result *result = scoring->result;
+    size_t problems = (size_t)result->problems;
+    PS_FAIL_IF(result->problems < 1 || result->samples < 1, error, PS_ARGUMENT,
+               "%s on %s: there are no problems, or no samples are asked for", result->model,
+               result->dataset);
+    scoring->replies = ps_arena_array(scoring->arena, problems,
+                                      (size_t)result->samples * sizeof *scoring->replies);
+    scoring->problems = ps_arena_array(scoring->arena, problems, sizeof *scoring->problems);
+    PS_FAIL_IF(!scoring->replies || !scoring->problems, error, PS_MEMORY, "out of memory");
+    PS_TRY(find_replies(scoring, verdicts, traces, error));
+    PS_TRY(score_limits(scoring, error));
+    count_problems(scoring, result->max_tokens);
+    PS_TRY(vote_all(scoring, error));
+    return ps_result_compute(scoring->problems, problems, result, error);
+}
+
+/* ---- all of them ---- */
+
+static enum ps_status compare_all(const struct scoring *scorings, size_t count,
+                                  struct ps_result_pair *pairs, size_t *pair_count,
+                                  struct ps_error *error) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = i + 1; j < count; j++) {
+            const struct ps_result *a = scorings[i].result, *b = scorings[j].result;
+            if (strcmp(a->dataset, b->dataset) != 0) continue;
+            PS_FAIL_IF(a->problems != b->problems, error, PS_ARGUMENT,
+                       "%s: %s has %lld problems and %s %lld; they cannot be compared", a->dataset,
+                       a->model, (long long)a->problems, b->model, (long long)b->problems);
+            struct ps_result_pair *pair = &pairs[(*pair_count)++];
+            *pair = (struct ps_result_pair){.a = a->model, .b = b->model, .dataset = a->dataset};
+            PS_TRY(ps_result_compare(scorings[i].problems, scorings[j].problems,
+                                     (size_t)a->problems, pair, error));
+        }
+    return PS_OK;
+}
+
+enum ps_status ps_scores_compute(struct ps_store *store, struct ps_result *results,
+                                 const int64_t *const *traces, size_t count, struct ps_arena *arena,
+                                 struct ps_result_pair **pairs, size_t *pair_count,
+                                 struct ps_error *error) {
+    struct verdicts verdicts = {0};
+    struct scoring *scorings = ps_arena_array(arena, count + 1, sizeof *scorings);
+    *pair_count = 0;
+    *pairs = ps_arena_array(arena, count * count + 1, sizeof **pairs);
+    PS_FAIL_IF(!scorings || !*pairs, error, PS_MEMORY, "out of memory");
+    enum ps_status status = read_verdicts(store, &verdicts, arena, error);
+    for (size_t i = 0; status == PS_OK && i < count; i++) {
+        scorings[i] = (struct scoring){.result = &results[i], .arena = arena};
+        status = score(&scorings[i], &verdicts, traces[i], error);
+    }
+    if (status == PS_OK) status = compare_all(scorings, count, *pairs, pair_count, error);
+    ps_free(verdicts.items);
+    return status;
+}
+
+/* ---- from a result.json ---- */
+
+static enum ps_status read_traces(const json_t *list, const struct ps_result *result,
+                                  struct ps_arena *arena, const int64_t **traces,
+                                  struct ps_error *error) {
+    size_t count = json_array_size(list);
+    PS_FAIL_IF(result->samples > INT32_MAX || result->problems > INT32_MAX ||
+                   result->samples * result->problems != (int64_t)count,
+               error, PS_FORMAT, "'traces' has %zu replies of %s on %s, not %lld x %lld", count,
+               result->model, result->dataset, (long long)result->problems,
+               (long long)result->samples);
+    int64_t *rows = ps_arena_array(arena, count, sizeof *rows);
+    PS_FAIL_IF_NULL(rows, error);
+    for (size_t i = 0; i < count; i++) rows[i] = json_integer_value(json_array_get(list, i));
+    *traces = rows;
+    return PS_OK;
+}
+
+enum ps_status ps_scores_again(const json_t *result, struct ps_store *store, struct ps_arena *arena,
+                               struct ps_result **results, size_t *count,
+                               struct ps_result_pair **pairs, size_t *pair_count,
+                               struct ps_error *error) {
+    json_t *lists;
+    PS_TRY(ps_json_array_or(result, "traces", &lists, error));
+    *count = 0;
+    if (json_array_size(lists) == 0) return PS_OK;
+    PS_TRY(ps_results_read(result, arena, results, count, pairs, pair_count, error));
+    PS_FAIL_IF(json_array_size(lists) != *count, error, PS_FORMAT,
+               "'traces' has %zu lists for %zu results", json_array_size(lists), *count);
+    const int64_t **traces = ps_arena_array(arena, *count, sizeof *traces);
+    PS_FAIL_IF_NULL(traces, error);
+    for (size_t i = 0; i < *count; i++)
+        PS_TRY(read_traces(json_array_get(lists, i), &(*results)[i], arena, &traces[i], error));
+    return ps_scores_compute(store, *results, traces, *count, arena, pairs, pair_count, error);
+}

@@ -1,0 +1,30 @@
+#pragma once
+/* Scores of an evaluation's replies by the verdicts that count in its store at this moment: after
+ * sampling, and again for the report, so that a trace that was graded anew, or whose verdict was
+ * set by hand, counts as it stands. */
+
+#include "pipelines/report/results.h"
+#include "store/store.h"
+
+/* Fills results[0 .. count), of which names, problems, samples, max_tokens and the max_tokens of
+ * the limits are set; and *pairs, in the arena: each result with each later one of its data set.
+ * traces[i]: rows of result i's replies, `samples` of the first problem, then those of the next.
+ *
+ * A reply of more than max_tokens counts as cut there, and so does one at each limit: the tokens
+ * before a limit are the same whatever the limit (docs/numerics.md), and a reply that was cut is
+ * `truncated` whatever it contains. Answers vote by ps_grade_groups of what was extracted; a reply
+ * that was cut or has no answer does not vote.
+ *
+ * PS_ARGUMENT names the first reply that is missing or not graded: no score is made of fewer
+ * samples than it claims. */
+enum ps_status ps_scores_compute(struct ps_store *store, struct ps_result *results,
+                                 const int64_t *const *traces, size_t count, struct ps_arena *arena,
+                                 struct ps_result_pair **pairs, size_t *pair_count,
+                                 struct ps_error *error);
+
+/* The results of a result.json that has "traces", scored anew from the store beside it; *count 0
+ * when it has none. Names lie in the arena. */
+enum ps_status ps_scores_again(const json_t *result, struct ps_store *store, struct ps_arena *arena,
+                               struct ps_result **results, size_t *count,
+                               struct ps_result_pair **pairs, size_t *pair_count,
+                               struct ps_error *error);
