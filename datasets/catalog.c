@@ -313,3 +313,14 @@ enum ps_status ps_dataset_find(struct ps_dataset_catalog *catalog, const char *n
     *listing = entry;
     return list_split(catalog, manifest, split, entry, error);
 }
+
+bool ps_dataset_is_test(struct ps_dataset_catalog *catalog, const char *dataset,
+                        const char *split) {
+    const struct ps_dataset_manifest *manifest;
+    const struct ps_dataset_split *found = NULL;
+    char name[256];
+    if (strcmp(split, "test") == 0) return true;
+    if (snprintf(name, sizeof name, "%s/%s", dataset, split) >= (int)sizeof name) return false;
+    return ps_dataset_find_shipped(catalog, name, &manifest, &found, NULL) == PS_OK && found &&
+           found->test;
+}

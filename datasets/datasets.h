@@ -131,6 +131,10 @@ enum ps_status ps_dataset_list(struct ps_dataset_catalog *catalog,
 enum ps_status ps_dataset_find(struct ps_dataset_catalog *catalog, const char *name,
                                const struct ps_dataset_listing **listing, struct ps_error *error);
 
+/* Whether a row's set and split must not be trained on: one called "test", whoever's it is, or a
+ * shipped one that its manifest declares so. */
+bool ps_dataset_is_test(struct ps_dataset_catalog *catalog, const char *dataset, const char *split);
+
 /* The generator `arith`, without a catalog: row number `index` of a set ("train", "one-step",
  * "chains", "teacher-train", "dev", "test", "longer"). Depends on (set, seed, index) alone. Strings
  * live in the arena; row->source is NULL; row->subject is the row's skeleton. Two indices can give

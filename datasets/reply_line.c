@@ -137,10 +137,11 @@ static enum ps_status read_messages(struct conversation *conversation, const jso
 }
 
 static const char *sharegpt_role(const char *from) {
-    static const char *const roles[][2] = {
-        {"human", "user"},        {"user", "user"},           {"gpt", "assistant"},
-        {"chatgpt", "assistant"}, {"assistant", "assistant"}, {"model", "assistant"},
-        {"system", "system"},     {"tool", "tool"},           {"observation", "tool"}};
+    static const char *const roles[][2] = {{"human", "user"},          {"user", "user"},
+                                           {"gpt", "assistant"},       {"chatgpt", "assistant"},
+                                           {"assistant", "assistant"}, {"model", "assistant"},
+                                           {"system", "system"},       {"developer", "developer"},
+                                           {"tool", "tool"},           {"observation", "tool"}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (strcmp(roles[i][0], from) == 0) return roles[i][1];
     return NULL;

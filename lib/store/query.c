@@ -9,17 +9,60 @@ static bool add(struct ps_store_sql *sql, const char *piece) {
     return ps_buffer_puts(&sql->text, piece);
 }
 
-/* " AND <condition>?" for a text or a number; the parameters bind in this order. */
-static bool where_text(struct ps_store_sql *sql, const char *condition, const char *value) {
-    if (!value) return true;
-    sql->values[sql->count++] = (struct ps_store_value){.text = value};
+/* " AND <condition>?" for a value; the parameters bind in this order. */
+static bool where_value(struct ps_store_sql *sql, const char *condition,
+                        struct ps_store_value value) {
+    sql->values[sql->count++] = value;
     return ps_buffer_format(&sql->text, " AND %s?%d", condition, sql->count);
 }
 
-static bool where_integer(struct ps_store_sql *sql, const char *condition, int64_t value) {
-    if (value == 0) return true;
-    sql->values[sql->count++] = (struct ps_store_value){.integer = value};
-    return ps_buffer_format(&sql->text, " AND %s?%d", condition, sql->count);
+static bool where_text(struct ps_store_sql *sql, const char *condition, const char *text) {
+    struct ps_store_value value = {.type = PS_STORE_BIND_TEXT, .text = text};
+    return !text || where_value(sql, condition, value);
+}
+
+static bool where_integer(struct ps_store_sql *sql, const char *condition, int64_t integer) {
+    struct ps_store_value value = {.type = PS_STORE_BIND_INTEGER, .integer = integer};
+    return integer == 0 || where_value(sql, condition, value);
+}
+
+static int hex_digit(char c) {
+    static const char digits[] = "0123456789abcdef";
+    const char *found = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c) : NULL;
+    return found ? (int)(found - digits) : -1;
+}
+
+/* The first and the last hash that begin with these digits; false when they are none. */
+static bool hash_bounds(const char *digits, struct ps_hash *first, struct ps_hash *last) {
+    size_t size = strlen(digits);
+    memset(first, 0, sizeof *first);
+    memset(last, 0xFF, sizeof *last);
+    if (size == 0 || size > 2 * sizeof first->bytes) return false;
+    for (size_t i = 0; i < size; i++) {
+        int digit = hex_digit(digits[i]), shift = i % 2 ? 0 : 4;
+        if (digit < 0) return false;
+        first->bytes[i / 2] |= (unsigned char)(digit << shift);
+        last->bytes[i / 2] &= (unsigned char)(digit << shift | (shift ? 0x0F : 0xF0));
+    }
+    return true;
+}
+
+static bool where_prompt(struct ps_store_sql *sql, const char *digits) {
+    struct ps_store_value first = {.type = PS_STORE_BIND_HASH}, last = first;
+    return !digits ||
+           (hash_bounds(digits, &first.hash, &last.hash) && where_value(sql, "p.hash >= ", first) &&
+            where_value(sql, "p.hash <= ", last));
+}
+
+static bool where_difficulty(struct ps_store_sql *sql, const struct ps_store_range *range) {
+    if (!range) return true;
+    struct ps_store_value low = {.type = PS_STORE_BIND_REAL, .real = range->low};
+    struct ps_store_value high = {.type = PS_STORE_BIND_REAL, .real = range->high};
+    return where_value(sql,
+                       "(t.prompt, t.source) IN (SELECT d.prompt, d.source FROM difficulty d "
+                       "WHERE d.share >= ",
+                       low) &&
+           where_value(sql, "d.share <= ", high) && add(sql, ")");
 }
 
 /* The item shown for a trace: the first of its prompt that fits. */
@@ -58,14 +101,39 @@ static bool where(struct ps_store_sql *sql, const struct ps_store_filter *filter
                           "w.gold IS i.gold AND w.grader = ",
                           filter->ungraded) &&
                add(sql, ")");
+    fits = fits && where_prompt(sql, filter->prompt) && where_difficulty(sql, filter->difficulty);
+    /* Last, since it unpacks what is left. */
+    if (filter->text)
+        fits = fits &&
+               where_text(sql,
+                          "potstill_contains(t.frame, t.offset, t.reasoning_bytes, "
+                          "t.content_bytes, ",
+                          filter->text) &&
+               add(sql, ")");
     return fits;
+}
+
+static int bind(sqlite3_stmt *statement, int place, const struct ps_store_value *value) {
+    switch (value->type) {
+    case PS_STORE_BIND_TEXT:
+        return sqlite3_bind_text(statement, place, value->text, -1, SQLITE_TRANSIENT);
+    case PS_STORE_BIND_REAL: return sqlite3_bind_double(statement, place, value->real);
+    case PS_STORE_BIND_HASH:
+        return sqlite3_bind_blob(statement, place, value->hash.bytes, sizeof value->hash.bytes,
+                                 SQLITE_TRANSIENT);
+    default: return sqlite3_bind_int64(statement, place, value->integer);
+    }
 }
 
 enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
                                   const struct ps_store_filter *filter, const char *tail,
                                   sqlite3_stmt **statement, struct ps_error *error) {
     static const struct ps_store_filter everything;
+    struct ps_hash first, last;
     if (!filter) filter = &everything;
+    PS_FAIL_IF(filter->prompt && !hash_bounds(filter->prompt, &first, &last), error, PS_ARGUMENT,
+               "'%.80s' is no beginning of a prompt's hash", filter->prompt);
+    if (filter->text) PS_TRY(ps_store_search_begin(store, error));
     struct ps_store_sql sql = {.count = 0};
     ps_buffer_init(&sql.text, 16384);
     enum ps_status status = PS_OK;
@@ -84,9 +152,7 @@ enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
     PS_FAIL_DONE_IF(!fits, error, PS_MEMORY, "out of memory");
     int code = sqlite3_prepare_v2(store->database, sql.text.data, -1, statement, NULL);
     for (int i = 0; i < sql.count && code == SQLITE_OK; i++)
-        code = sql.values[i].text
-                   ? sqlite3_bind_text(*statement, i + 1, sql.values[i].text, -1, SQLITE_TRANSIENT)
-                   : sqlite3_bind_int64(*statement, i + 1, sql.values[i].integer);
+        code = bind(*statement, i + 1, &sql.values[i]);
     if (code != SQLITE_OK) {
         status = ps_store_fail(store, "read", error);
         sqlite3_finalize(*statement);

@@ -4,13 +4,16 @@
 #include "store_internal.h"
 
 struct ps_store_value {
-    const char *text; /* NULL: the integer */
+    enum { PS_STORE_BIND_INTEGER, PS_STORE_BIND_TEXT, PS_STORE_BIND_REAL, PS_STORE_BIND_HASH } type;
     int64_t integer;
+    const char *text;
+    double real;
+    struct ps_hash hash;
 };
 
 struct ps_store_sql {
     struct ps_buffer text;
-    struct ps_store_value values[16];
+    struct ps_store_value values[20];
     int count;
 };
 
@@ -19,3 +22,8 @@ struct ps_store_sql {
 enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
                                   const struct ps_store_filter *filter, const char *tail,
                                   sqlite3_stmt **statement, struct ps_error *error);
+
+/* ---- search.c ---- */
+
+/* Makes potstill_contains known to SQL. */
+enum ps_status ps_store_search_begin(struct ps_store *store, struct ps_error *error);

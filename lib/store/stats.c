@@ -71,6 +71,14 @@ enum ps_status ps_store_stats(struct ps_store *store, const struct ps_store_filt
                         "SELECT coalesce((SELECT sum(length(logprobs)) FROM tokens), 0) + "
                         "coalesce((SELECT sum(length(logprobs)) FROM frame), 0)",
                         ""));
+    PS_TRY(ps_store_get(store, &stats->ids_tokens, error,
+                        "SELECT sum(t.output_tokens) FROM tokens k JOIN trace t ON t.id = k.trace "
+                        "WHERE k.ids IS NOT NULL",
+                        ""));
+    PS_TRY(ps_store_get(store, &stats->logprobs_tokens, error,
+                        "SELECT sum(t.output_tokens) FROM tokens k JOIN trace t ON t.id = k.trace "
+                        "WHERE k.logprobs IS NOT NULL",
+                        ""));
     stats->file_bytes = file_size(store->path, "") + file_size(store->path, "-wal");
     return PS_OK;
 }

@@ -252,6 +252,10 @@ enum ps_status ps_store_put_selection(struct ps_store *store, const char *name,
 
 /* ---- queries ---- */
 
+struct ps_store_range {
+    double low, high;
+};
+
 /* Zero or NULL means any. */
 struct ps_store_filter {
     const char *dataset, *split;
@@ -262,6 +266,11 @@ struct ps_store_filter {
     const char *ungraded; /* lacks a verdict by this grader against the item's present gold */
     int64_t trace_id, prompt_id, source_id, sampler_id;
     int64_t min_tokens, max_tokens; /* output tokens, inclusive */
+    const char *prompt;             /* its hash in hex, or the first digits of it */
+    const char *text; /* stands in the reasoning or in the content; either case of a-z */
+    /* Bounds, inclusive, of the share of correct answers that the trace's source has at its prompt
+     * (struct ps_store_difficulty); where none is graded there is no share, and none fits. */
+    const struct ps_store_range *difficulty;
     int64_t limit;
 };
 
@@ -328,10 +337,11 @@ enum { PS_STORE_VERDICTS = 8, PS_STORE_FINISHES = 2 };
 struct ps_store_stats {
     int64_t traces, prompts, tokens; /* prompts that have a trace; output tokens */
     int64_t items, partials, attempts;
-    int64_t text_bytes;                /* reasoning and content, uncompressed */
-    int64_t body_bytes;                /* frame data */
-    int64_t ids_bytes, logprobs_bytes; /* in rows and in frames */
-    int64_t file_bytes;                /* the file and its WAL */
+    int64_t text_bytes;                  /* reasoning and content, uncompressed */
+    int64_t body_bytes;                  /* frame data */
+    int64_t ids_bytes, logprobs_bytes;   /* in rows and in frames */
+    int64_t ids_tokens, logprobs_tokens; /* that these are of */
+    int64_t file_bytes;                  /* the file and its WAL */
     struct ps_store_count verdicts[PS_STORE_VERDICTS],
         finishes[PS_STORE_FINISHES]; /* a verdict of "none" counts the ungraded */
 };
@@ -352,14 +362,26 @@ enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64
  * body is read and checked. */
 enum ps_status ps_store_hash(struct ps_store *store, struct ps_hash *hash, struct ps_error *error);
 
-enum ps_store_reasoning {
-    PS_STORE_INLINE, /* {"role": "assistant", "content": "<think>...</think>..."} */
-    PS_STORE_APART,  /* {"role": "assistant", "reasoning_content": ..., "content": ...} */
+/* ---- lines that trainers read ---- */
+
+enum ps_store_format {
+    PS_STORE_MESSAGES,          /* {"messages": [{"role", "content"}, ...]}, the reply last */
+    PS_STORE_SHAREGPT,          /* {"conversations": [{"from": "human", "value"}, ...]} */
+    PS_STORE_PROMPT_COMPLETION, /* texts for a single user message, else lists of messages */
 };
-/* Appends {"messages": [...]} and a newline: the prompt's messages and the trace's reply. Bytes
- * that are no UTF-8 become U+FFFD. A reply that was cut while thinking has no </think>. */
-enum ps_status ps_store_export(struct ps_store *store, int64_t trace,
-                               enum ps_store_reasoning reasoning, struct ps_buffer *out,
+enum ps_store_reasoning {
+    PS_STORE_INLINE, /* within the reply's text: <think>...</think>... */
+    PS_STORE_APART,  /* beside it, as "reasoning_content" */
+};
+struct ps_store_line {
+    enum ps_store_format format;
+    enum ps_store_reasoning reasoning;
+    bool metadata; /* what the row says: id, dataset, gold, verdict, finish_reason, model */
+};
+/* Appends a trace's line, its newline included. Bytes that are no UTF-8 become U+FFFD. A reply that
+ * was cut while thinking has no </think>. Importing the line gives the same texts. */
+enum ps_status ps_store_export(struct ps_store *store, const struct ps_store_row *row,
+                               const struct ps_store_line *how, struct ps_buffer *out,
                                struct ps_error *error);
 
 /* ---- curating ---- */

@@ -1,6 +1,7 @@
 /* What the commands on traces share: which traces they are about, and a row as JSON. */
 #include "pipelines/commands/traces_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,12 +20,43 @@ static const struct ps_setting filter_items[] = {
      .help = "with at least so many output tokens"},
     {"max_tokens", PS_SETTING_INTEGER, AT(max_tokens), .minimum = 1, .maximum = 1e9,
      .help = "with at most so many output tokens"},
+    {"difficulty", PS_SETTING_STRING, AT(difficulty), .argument = "LOW..HIGH",
+     .help = "where this share of the source's graded samples of the prompt is correct: 0.2..0.8"},
+    {"prompt", PS_SETTING_STRING, AT(prompt), .argument = "HASH",
+     .help = "samples of the prompt whose hash begins so"},
+    {"text", PS_SETTING_STRING, AT(text), .argument = "STRING",
+     .help = "with this in the reasoning or in the content; a-z in either case"},
     {"limit", PS_SETTING_INTEGER, AT(limit), .minimum = 1, .maximum = 1e12,
      .help = "no more than so many"},
 };
 #undef AT
 const struct ps_settings_table ps_traces_filter_table =
     PS_SETTINGS_TABLE("traces filter", "Which traces.", filter_items, struct ps_traces_filter);
+
+/* A number that is the whole text; an empty one is the fallback, NAN anything else. */
+static double bound(struct ps_call *call, const char *text, size_t size, double fallback) {
+    char *copy = ps_arena_strndup(call->arena, text, size), *end;
+    if (size == 0) return fallback;
+    double value = copy ? strtod(copy, &end) : NAN;
+    return copy && !*end ? value : NAN;
+}
+
+/* "0.2..0.8", "0.5.." or "..0.5". */
+static enum ps_status read_range(struct ps_call *call, const char *text,
+                                 const struct ps_store_range **result, struct ps_error *error) {
+    struct ps_store_range *range = ps_arena_alloc(call->arena, sizeof *range);
+    const char *dots = strstr(text, "..");
+    PS_FAIL_IF_NULL(range, error);
+    *range = (struct ps_store_range){NAN, NAN};
+    if (dots) {
+        range->low = bound(call, text, (size_t)(dots - text), 0);
+        range->high = bound(call, dots + 2, strlen(dots + 2), 1);
+    }
+    PS_FAIL_IF(!(range->low >= 0 && range->low <= range->high && range->high <= 1), error,
+               PS_ARGUMENT, "--difficulty: '%s' is no range within 0..1, as 0.2..0.8", text);
+    *result = range;
+    return PS_OK;
+}
 
 enum ps_status ps_traces_make_filter(struct ps_call *call, const struct ps_traces_filter *settings,
                                      struct ps_store_filter *filter, struct ps_error *error) {
@@ -37,10 +69,14 @@ enum ps_status ps_traces_make_filter(struct ps_call *call, const struct ps_trace
         .verdict = settings->verdict,
         .finish = settings->finish,
         .selection = settings->selection,
+        .prompt = settings->prompt,
+        .text = settings->text,
         .min_tokens = ps_integer_or(settings->min_tokens, 0),
         .max_tokens = ps_integer_or(settings->max_tokens, 0),
         .limit = ps_integer_or(settings->limit, 0),
     };
+    if (settings->difficulty)
+        PS_TRY(read_range(call, settings->difficulty, &filter->difficulty, error));
     const char *slash = settings->dataset ? strrchr(settings->dataset, '/') : NULL;
     if (!slash) return PS_OK;
     filter->split = slash + 1;

@@ -6,7 +6,7 @@
 
 /* Flags that say which traces. */
 struct ps_traces_filter {
-    const char *dataset, *source, *verdict, *finish, *selection;
+    const char *dataset, *source, *verdict, *finish, *selection, *difficulty, *prompt, *text;
     int64_t min_tokens, max_tokens, limit;
 };
 extern const struct ps_settings_table ps_traces_filter_table;

@@ -17,6 +17,10 @@ static void counts_json(struct ps_json_writer *json, const char *key,
     ps_json_write_end_object(json);
 }
 
+static double per(int64_t total, int64_t parts) {
+    return parts ? (double)total / (double)parts : 0;
+}
+
 static enum ps_status print_json(const struct ps_store_stats *stats, struct ps_error *error) {
     struct ps_buffer buffer;
     struct ps_json_writer json;
@@ -34,6 +38,9 @@ static enum ps_status print_json(const struct ps_store_stats *stats, struct ps_e
     integer(&json, "ids_bytes", stats->ids_bytes);
     integer(&json, "logprobs_bytes", stats->logprobs_bytes);
     integer(&json, "file_bytes", stats->file_bytes);
+    ps_json_put_number(&json, "ids_bytes_per_token", per(stats->ids_bytes, stats->ids_tokens));
+    ps_json_put_number(&json, "logprobs_bytes_per_token",
+                       per(stats->logprobs_bytes, stats->logprobs_tokens));
     counts_json(&json, "verdicts", stats->verdicts, PS_STORE_VERDICTS);
     counts_json(&json, "finish_reasons", stats->finishes, PS_STORE_FINISHES);
     ps_json_write_end_object(&json);
@@ -50,10 +57,6 @@ static void print_counts(const char *title, const struct ps_store_count *counts,
     puts("");
 }
 
-static double per(int64_t total, int64_t parts) {
-    return parts ? (double)total / (double)parts : 0;
-}
-
 static void print_text(const struct ps_store_stats *stats) {
     printf("traces          %lld of %lld prompts\n", (long long)stats->traces,
            (long long)stats->prompts);
@@ -67,6 +70,10 @@ static void print_text(const struct ps_store_stats *stats) {
     printf("                %lld bytes: bodies %lld, token ids %lld, log-probabilities %lld\n",
            (long long)stats->file_bytes, (long long)stats->body_bytes, (long long)stats->ids_bytes,
            (long long)stats->logprobs_bytes);
+    if (stats->ids_tokens)
+        printf("                a token: ids %.2f bytes, log-probabilities %.2f\n",
+               per(stats->ids_bytes, stats->ids_tokens),
+               per(stats->logprobs_bytes, stats->logprobs_tokens));
 }
 
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {

@@ -12,8 +12,8 @@
 struct split {
     const struct ps_dataset *validation; /* NULL: nothing is held out */
     const char **held;                   /* "dataset/split/id", sorted */
-    const struct ps_dataset_listing *listings;
-    size_t listing_count;
+    struct ps_dataset_catalog *catalog;
+    bool allow_test;
     bool want_held;
     struct ps_arena *arena;
 };
@@ -24,8 +24,7 @@ static int by_text(const void *a, const void *b) {
 
 static enum ps_status open_split(struct split *split, const struct ps_stage_context *context,
                                  const char *validation, struct ps_error *error) {
-    *split = (struct split){.arena = context->arena};
-    PS_TRY(ps_dataset_list(context->catalog, &split->listings, &split->listing_count, error));
+    *split = (struct split){.arena = context->arena, .catalog = context->catalog};
     if (!validation) return PS_OK;
     PS_TRY(ps_dataset_get(context->catalog, validation, &split->validation, error));
     size_t count = split->validation->count;
@@ -39,16 +38,6 @@ static enum ps_status open_split(struct split *split, const struct ps_stage_cont
     }
     qsort(split->held, count, sizeof *split->held, by_text);
     return PS_OK;
-}
-
-static bool is_test(const struct split *split, const struct ps_store_row *row) {
-    for (size_t i = 0; i < split->listing_count; i++) {
-        const struct ps_dataset_source *source = &split->listings[i].source;
-        if (source->test && strcmp(source->dataset, row->dataset) == 0 &&
-            strcmp(source->split, row->split) == 0)
-            return true;
-    }
-    return false;
 }
 
 static enum ps_status is_held(const struct split *split, const struct ps_store_row *row, bool *held,
@@ -74,9 +63,10 @@ static enum ps_status choose(void *context, const struct ps_store_row *row, bool
     const struct split *split = context;
     bool held = false;
     if (row->dataset) {
-        PS_FAIL_IF(is_test(split, row), error, PS_ARGUMENT,
+        bool test = row->in_test || ps_dataset_is_test(split->catalog, row->dataset, row->split);
+        PS_FAIL_IF(test && !split->allow_test, error, PS_ARGUMENT,
                    "trace %lld answers a question of %s/%s, which is a test split and must not be "
-                   "trained on",
+                   "trained on; to do it all the same, say test: true",
                    (long long)row->id, row->dataset, row->split);
         PS_TRY(is_held(split, row, &held, error));
     }
@@ -112,6 +102,7 @@ ps_train_data_open(struct ps_train_data *data, const struct ps_stage_context *co
     ps_examples_init(&data->validation);
     PS_TRY(ps_train_end_token(start, &example_options.end_token, error));
     PS_TRY(open_split(&split, context, options->validation, error));
+    split.allow_test = options->test;
     PS_TRY(ps_store_open(&store, traces->store, PS_STORE_READ, error));
     enum ps_status status = PS_OK;
     for (size_t i = 0; status == PS_OK && i < traces->count; i++)

@@ -45,6 +45,8 @@ static const struct ps_setting items[] = {
      .help = "the longest example, and the row that examples are packed into"},
     {"overlong", PS_SETTING_ENUM, AT(overlong), "drop", .names = overlong_names, .identity = true,
      .help = "what becomes of longer examples"},
+    {"test", PS_SETTING_BOOL, AT(test), .identity = true,
+     .help = "allow questions of a test split, which are refused otherwise"},
     {"lr", PS_SETTING_NUMBER, AT(lr), "1e-5", .minimum = 0, .maximum = 10, .identity = true,
      .help = "the learning rate after the warm-up"},
     {"final_lr", PS_SETTING_NUMBER, AT(final_lr), "0.1", .minimum = 0, .maximum = 1,
@@ -132,6 +134,7 @@ enum ps_status ps_training_open(struct ps_training *train, struct ps_error *erro
     struct ps_train_data_options options = {.thinking = ps_thinking_of(settings->thinking),
                                             .sequence_length = settings->sequence_length,
                                             .overlong = settings->overlong,
+                                            .test = settings->test,
                                             .validation = settings->validate.dataset};
     return ps_train_data_open(&train->data, train->context, &train->traces, &train->start, &options,
                               error);

@@ -12,6 +12,7 @@ struct ps_train_settings {
     int precision, moments, overlong;
     int thinking; /* -1 unset */
     int keep;     /* 0: the last weights, 1: the best */
+    bool test;    /* rows of a test split too */
     double checkpoint;
     struct ps_train_validate {
         const char *dataset;

@@ -48,6 +48,18 @@ expect 2 "'x' is no trace id" traces show "$store" x
 expect 0 '"traces":6,"prompts":2,"tokens":18' traces stats "$store" --json
 expect 0 '"verdicts":\{"correct":4,"truncated":2\},"finish_reasons":\{"length":2,"stop":4\}' traces stats "$store" --json
 expect 0 'correct 2, truncated 1' traces stats "$store" --dataset sums/train
+lines 4 traces list "$store" --text 'ONE AND' --dataset sums/train
+lines 1 traces list "$store" --text 'one or'
+lines 7 traces list "$store" --difficulty 0.5..0.8
+lines 1 traces list "$store" --difficulty ..0.5
+lines 1 traces list "$store" --difficulty 0.7..1
+prompt=$("$potstill" traces list "$store" --dataset sums/train --json | grep -oE '"prompt":"[0-9a-f]{9}' | head -1)
+lines 4 traces list "$store" --prompt "${prompt#*:\"}"
+expect 2 "'0.8..0.2' is no range within 0..1" traces list "$store" --difficulty 0.8..0.2
+expect 2 "'0.5' is no range" traces list "$store" --difficulty 0.5
+expect 2 "'xy' is no beginning of a prompt's hash" traces list "$store" --prompt xy
+expect 0 '"ids_bytes_per_token":[0-9.]+,"logprobs_bytes_per_token":[0-9.]+' traces stats "$store" --json
+expect 0 '^ +a token: ids [0-9.]+ bytes, log-probabilities [0-9.]+' traces stats "$store"
 expect 2 'test split' traces export "$store"
 expect 2 'test split' traces export "$store" --out "$folder/out.jsonl"
 [ -e "$folder/out.jsonl" ] && { echo "a refused export left its file"; failures=$((failures + 1)); }
@@ -55,6 +67,9 @@ lines 3 traces export "$store" --dataset sums/train
 lines 6 traces export "$store" --test
 expect 0 '"content":"<think>\\nOne and one\.\\n</think>\\n\\n\\\\boxed\{2\}"' traces export "$store" --dataset sums/train
 expect 0 '"reasoning_content":"\\nOne and one\.\\n","content"' traces export "$store" --test --reasoning apart
+expect 0 '^\{"conversations":\[\{"from":"human","value":"What is 1' traces export "$store" --dataset sums/train --format sharegpt
+expect 0 '^\{"prompt":"What is 1 \+ 1\?","completion":"<think>' traces export "$store" --dataset sums/train --format prompt-completion
+expect 0 '"id":4,"dataset":"sums/train","gold":"2","verdict":"truncated","finish_reason":"length","model":"tiny"\}$' traces export "$store" --dataset sums/train --metadata
 expect 0 '' traces export "$store" --test --out "$folder/out.jsonl"
 [ "$(wc -l <"$folder/out.jsonl")" = 6 ] || { echo "export --out wrote something else"; failures=$((failures + 1)); }
 expect 0 '^[0-9a-f]{64}$' traces hash "$store"

@@ -73,6 +73,34 @@ expect 0 '0 traces added, 1 there already, 1 failed requests, 1 lines rejected' 
 expect 0 '"traces":1,.*"attempts":1,' traces stats d.db --json
 expect 0 '"source":"m-1",.*"prompt_tokens":3,"output_tokens":5' traces list d.db --json
 
+# What is exported comes back as it was: texts, and with --metadata what is known about them. (Not
+# the sample's number: that is the place in the file.)
+content() {
+    "$potstill" traces list "$1" --json | grep -oE '"id":[0-9]+' | cut -d: -f2 | while read -r id; do
+        "$potstill" traces show "$1" "$id" --json |
+            grep -oE '"(prompt|source|dataset|split|gold|finish_reason|reasoning|content)":("([^"\\]|\\.)*"|null)' | tr '\n' ' '
+        echo
+    done | sort
+}
+content a.db >before
+[ "$(wc -l <before)" = 7 ] || { echo "content: $(cat before)"; failures=$((failures + 1)); }
+for format in messages sharegpt prompt-completion; do
+    for reasoning in inline apart; do
+        rm -f back.db*
+        expect 0 '' traces export a.db --test --metadata --format $format --reasoning $reasoning --out back.jsonl
+        expect 0 '7 traces added, 0 there already, 0 failed requests, 0 lines rejected' traces import back.db back.jsonl
+        content back.db | cmp - before || {
+            echo "$format, $reasoning: what comes back differs"
+            failures=$((failures + 1))
+        }
+    done
+done
+expect 2 'test split' traces export a.db --dataset math500
+head -1 mixed.jsonl | sed 's/sums.test/arith\/longer/' >longer.jsonl
+expect 0 '1 traces added' traces import longer.db longer.jsonl
+expect 2 'test split' traces export longer.db
+expect 0 'messages' traces export longer.db --test
+
 # What an import stage takes in, later stages find.
 cat >p.yaml <<'EOT'
 potstill: 1

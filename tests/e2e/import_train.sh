@@ -116,6 +116,17 @@ expect 2 'other settings' "${train[@]}" --out out --lr 1
 expect 2 'nothing to train on' "${train[@]}" --out none --dataset other/train
 expect 2 "did you mean --epochs" "$potstill" train --epohcs 1
 
+# Answers to a test split, shipped or one's own.
+echo '{"prompt":"What is 1 + 1?","completion":"1 + 1 = 2","dataset":"mine/test"}' >mine.jsonl
+echo '{"prompt":"What is 1 + 1?","completion":"1 + 1 = 2","dataset":"arith/longer"}' >shipped.jsonl
+for set in mine shipped; do
+    expect 0 '1 traces added' "$potstill" traces import $set.db $set.jsonl
+    train=("$potstill" train --model "$config" --tokenizer tokenizer --traces $set.db --epochs 1
+        --sequence-length 128 --out $set)
+    expect 2 'a test split and must not be trained on' "${train[@]}"
+    expect 0 '1 steps on 1 examples' "${train[@]}" --test
+done
+
 # Mistakes.
 mistake() { # SED-SCRIPT PATTERN
     sed "$1" p.yaml >bad.yaml

@@ -89,6 +89,7 @@ static enum ps_status read_store(const char *path, int *traces, struct ps_error 
     struct ps_store *store;
     struct ps_store_cursor *cursor = NULL;
     struct ps_store_row row;
+    const struct ps_store_line how = {.metadata = true};
     struct ps_store_stats stats;
     struct ps_store_partial *partials;
     struct ps_arena arena;
@@ -105,7 +106,7 @@ static enum ps_status read_store(const char *path, int *traces, struct ps_error 
     for (;; ++*traces) {
         PS_TRY_DONE(ps_store_next(cursor, &row, &more, own));
         if (!more) break;
-        PS_TRY_DONE(ps_store_export(store, row.id, PS_STORE_INLINE, &out, own));
+        PS_TRY_DONE(ps_store_export(store, &row, &how, &out, own));
     }
     PS_TRY_DONE(ps_store_stats(store, NULL, &stats, own));
     PS_TRY_DONE(ps_store_read_partials(store, 1, 1, &arena, &partials, &count, own));

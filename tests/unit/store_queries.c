@@ -209,6 +209,19 @@ static void test_pending(void **state) {
     fixture_close(&f);
 }
 
+static void export_line(struct fixture *f, int64_t id, struct ps_store_line how,
+                        struct ps_buffer *out) {
+    struct ps_store_filter filter = {.trace_id = id};
+    struct ps_store_cursor *cursor;
+    struct ps_store_row row;
+    bool more;
+    assert_ok(ps_store_query(f->store, &filter, &cursor, &error));
+    assert_ok(ps_store_next(cursor, &row, &more, &error));
+    assert_true(more);
+    assert_ok(ps_store_export(f->store, &row, &how, out, &error));
+    ps_store_cursor_close(cursor);
+}
+
 static void test_export(void **state) {
     (void)state;
     struct fixture f;
@@ -227,19 +240,19 @@ static void test_export(void **state) {
                                    .content = "\n\n2",
                                    .content_size = 3};
     assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
-    assert_ok(ps_store_export(f.store, id, PS_STORE_INLINE, &out, &error));
-    assert_ok(ps_store_export(f.store, id, PS_STORE_APART, &out, &error));
+    export_line(&f, id, (struct ps_store_line){.reasoning = PS_STORE_INLINE}, &out);
+    export_line(&f, id, (struct ps_store_line){.reasoning = PS_STORE_APART}, &out);
     trace.key.sample = 1;
     trace.content_size = 0;
     trace.finish = PS_STORE_LENGTH;
     assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
-    assert_ok(ps_store_export(f.store, id, PS_STORE_INLINE, &out, &error));
+    export_line(&f, id, (struct ps_store_line){.reasoning = PS_STORE_INLINE}, &out);
     trace.key.sample = 2;
     trace.reasoning_size = 0;
     trace.content = "3";
     trace.content_size = 1;
     assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
-    assert_ok(ps_store_export(f.store, id, PS_STORE_INLINE, &out, &error));
+    export_line(&f, id, (struct ps_store_line){.reasoning = PS_STORE_INLINE}, &out);
 #define MESSAGES                                                                                   \
     "{\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},"                              \
     "{\"role\":\"user\",\"content\":\"a\\\"b\",\"name\":\"n\"},{\"role\":\"assistant\","
@@ -252,11 +265,131 @@ static void test_export(void **state) {
     fixture_close(&f);
 }
 
+/* One conversation in each format, with and without what is known about it. */
+static void test_export_formats(void **state) {
+    (void)state;
+    struct fixture f;
+    struct ps_buffer out;
+    int64_t prompt, id;
+    ps_buffer_init(&out, 1 << 20);
+    fixture_open(&f);
+    assert_ok(ps_store_put_prompt(f.store, "{\"messages\":[{\"role\":\"user\",\"content\":\"Q\"}]}",
+                                  &prompt, NULL, &error));
+    struct ps_store_item item = {.prompt = prompt, .dataset = "sums", .split = "dev", .row = 4};
+    item.gold = "2";
+    item.extra = "{\"id\":\"s-4\"}";
+    assert_ok(ps_store_put_item(f.store, &item, NULL, &error));
+    struct ps_store_trace trace = {.key = {prompt, f.source, f.sampler, 0},
+                                   .provenance = f.provenance,
+                                   .reasoning = "R",
+                                   .reasoning_size = 1,
+                                   .content = "A",
+                                   .content_size = 1};
+    struct ps_store_verdict verdict = {.grader = "math 1", .verdict = "wrong"};
+    assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
+    assert_ok(ps_store_put_verdict(f.store, id, &verdict, &error));
+    struct ps_store_line how = {.format = PS_STORE_SHAREGPT, .metadata = true};
+    export_line(&f, id, how, &out);
+    how = (struct ps_store_line){PS_STORE_SHAREGPT, PS_STORE_APART, false};
+    export_line(&f, id, how, &out);
+    how = (struct ps_store_line){PS_STORE_PROMPT_COMPLETION, PS_STORE_INLINE, false};
+    export_line(&f, id, how, &out);
+    how = (struct ps_store_line){PS_STORE_PROMPT_COMPLETION, PS_STORE_APART, false};
+    export_line(&f, id, how, &out);
+    assert_ok(ps_store_put_prompt(f.store,
+                                  "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"},"
+                                  "{\"role\":\"user\",\"content\":\"Q\"}]}",
+                                  &trace.key.prompt, NULL, &error));
+    assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
+    export_line(&f, id, how, &out);
+    assert_string_equal(
+        out.data,
+        "{\"conversations\":[{\"from\":\"human\",\"value\":\"Q\"},{\"from\":\"gpt\",\"value\":"
+        "\"<think>R</think>A\"}],\"id\":\"s-4\",\"dataset\":\"sums/dev\",\"gold\":\"2\","
+        "\"verdict\":\"wrong\",\"finish_reason\":\"stop\",\"model\":\"teacher\"}\n"
+        "{\"conversations\":[{\"from\":\"human\",\"value\":\"Q\"},{\"from\":\"gpt\","
+        "\"reasoning_content\":\"R\",\"value\":\"A\"}]}\n"
+        "{\"prompt\":\"Q\",\"completion\":\"<think>R</think>A\"}\n"
+        "{\"prompt\":\"Q\",\"reasoning_content\":\"R\",\"completion\":\"A\"}\n"
+        "{\"prompt\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":"
+        "\"Q\"}],\"completion\":[{\"role\":\"assistant\",\"reasoning_content\":\"R\","
+        "\"content\":\"A\"}]}\n");
+    ps_buffer_release(&out);
+    fixture_close(&f);
+}
+
+static int64_t total(struct fixture *f, struct ps_store_filter filter) {
+    struct ps_store_stats stats;
+    assert_ok(ps_store_stats(f->store, &filter, &stats, &error));
+    return stats.traces;
+}
+
+/* By text, share of correct answers, and the beginning of a prompt's hash; packed or not. */
+static void test_searches(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    struct ps_hash hash;
+    int64_t prompts[3], id, packed;
+    static const char *const texts[] = {"", "Wait, no", "the sum is 9", "WAIT", "nowait"};
+    for (int p = 0; p < 3; p++) {
+        char json[128];
+        snprintf(json, sizeof json,
+                 "{\"messages\":[{\"role\":\"user\",\"content\":\"question %d\"}]}", p);
+        assert_ok(ps_store_put_prompt(f.store, json, &prompts[p], &hash, &error));
+        for (int s = 0; s < 5; s++) {
+            struct ps_store_trace trace = {.key = {prompts[p], f.source, f.sampler, s},
+                                           .provenance = f.provenance,
+                                           .reasoning = s % 2 ? texts[s] : "on ",
+                                           .reasoning_size = s % 2 ? strlen(texts[s]) : 3,
+                                           .content = s % 2 ? "e" : texts[s],
+                                           .content_size = s % 2 ? 1 : strlen(texts[s])};
+            struct ps_store_verdict verdict = {.grader = "math 1",
+                                               .verdict = s < p ? "correct" : "wrong"};
+            assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
+            if (s < 4) assert_ok(ps_store_put_verdict(f.store, id, &verdict, &error));
+        }
+    }
+    assert_ok(ps_store_flush(f.store, &error));
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(total(&f, (struct ps_store_filter){.text = "wait"}), 9);
+        assert_int_equal(total(&f, (struct ps_store_filter){.text = "Wait,"}), 3);
+        assert_int_equal(total(&f, (struct ps_store_filter){.text = "IS 9"}), 3);
+        assert_int_equal(total(&f, (struct ps_store_filter){.text = "is 99"}), 0);
+        assert_int_equal(total(&f, (struct ps_store_filter){.text = "noe"}), 0); /* two parts */
+        struct ps_store_filter both = {.text = "wait", .prompt_id = prompts[0]};
+        assert_int_equal(total(&f, both), 3);
+        assert_ok(ps_store_pack(f.store, &packed, NULL, &error));
+    }
+    /* shares 0, 1/4 and 1/2 */
+    struct ps_store_range range = {0.25, 0.5};
+    struct ps_store_filter filter = {.difficulty = &range};
+    assert_int_equal(total(&f, filter), 10);
+    range.low = 0.26;
+    assert_int_equal(total(&f, filter), 5);
+    range = (struct ps_store_range){0, 0};
+    assert_int_equal(total(&f, filter), 5);
+    char hex[PS_HASH_HEX_SIZE];
+    filter = (struct ps_store_filter){.prompt = ps_hash_hex(&hash, hex)};
+    assert_int_equal(total(&f, filter), 5);
+    for (int digits = 63; digits > 11; digits -= 3) {
+        hex[digits] = 0;
+        hex[0] = hex[0] >= 'a' ? (char)(hex[0] - 'a' + 'A') : hex[0];
+        assert_int_equal(total(&f, filter), 5);
+    }
+    hex[11] = hex[11] == '0' ? '1' : '0';
+    assert_int_equal(total(&f, filter), 0);
+    struct ps_store_stats stats;
+    filter.prompt = "xyz";
+    assert_fails(ps_store_stats(f.store, &filter, &stats, &error), PS_ARGUMENT, "'xyz'");
+    fixture_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_pending),
-        cmocka_unit_test(test_export),
+        cmocka_unit_test(test_filters),  cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_export),   cmocka_unit_test(test_export_formats),
+        cmocka_unit_test(test_searches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
