@@ -71,7 +71,7 @@ bool ps_utf8_append_valid(struct ps_buffer *buffer, const char *text, size_t siz
         }
         i += length;
     }
-    if (ps_buffer_append(buffer, text + good, size - good)) return true;
+    if (good == size || ps_buffer_append(buffer, text + good, size - good)) return true;
 full:
     buffer->size = before;
     if (buffer->data) buffer->data[before] = 0;

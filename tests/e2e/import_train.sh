@@ -58,7 +58,7 @@ best=$(weights runs/e2e/student/model-best)
 expect 0 'parameters' "$potstill" model info runs/e2e/student/model
 [ -s runs/e2e/student/model/tokenizer.json ] || fail "the model has no tokenizer"
 expect 0 '100 examples of' "$potstill" check p.yaml
-expect 0 'learnt  *\|<\|im_end\|>\|' "$potstill" check p.yaml
+expect 0 'yes  *\|«<\|im_end\|>»\|' "$potstill" check p.yaml
 expect 0 'student.*up to date' "$potstill" plan p.yaml
 
 TIMEFORMAT='%U %S'
