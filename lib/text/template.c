@@ -93,37 +93,22 @@ static enum ps_status read_source(const char *choice, const char *folder, struct
 
 /* ---- variables ---- */
 
-/* The special tokens that tokenizer_config.json sets: what is null there is undefined. */
 static enum ps_status read_special_tokens(const char *folder, json_t **tokens,
                                           struct ps_error *error) {
-    static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                       "pad_token", "cls_token", "mask_token"};
-    struct ps_arena arena;
-    json_t *config = NULL;
     *tokens = json_object();
     PS_FAIL_IF_NULL(*tokens, error);
-    if (!folder) return PS_OK;
-    ps_arena_init(&arena, 1 << 16);
-    const char *path = ps_path_join(&arena, folder, "tokenizer_config.json");
-    enum ps_status status = path ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
-    if (path && ps_file_exists(path)) status = ps_json_read_file(path, 256 << 20, &config, error);
-    for (size_t i = 0; status == PS_OK && i < sizeof keys / sizeof *keys; i++) {
-        json_t *value = json_object_get(config, keys[i]);
-        if (json_is_object(value)) value = json_object_get(value, "content");
-        if (json_is_string(value) && json_object_set(*tokens, keys[i], value) != 0)
-            status = ps_error_set(error, PS_MEMORY, "out of memory");
-    }
-    json_decref(config);
-    ps_arena_release(&arena);
-    return status;
+    return folder ? ps_special_tokens_load(folder, *tokens, error) : PS_OK;
 }
 
-/* The special tokens, add_generation_prompt, and thinking under both of the names in use. */
+/* What transformers hands over, and thinking under both of the names in use. */
 static json_t *variables_of(const json_t *special_tokens, bool generation_prompt,
                             enum ps_thinking thinking) {
     json_t *variables = json_copy((json_t *)special_tokens);
-    bool made = variables && json_object_set_new(variables, "add_generation_prompt",
-                                                 json_boolean(generation_prompt)) == 0;
+    bool made = variables &&
+                json_object_set_new(variables, "add_generation_prompt",
+                                    json_boolean(generation_prompt)) == 0 &&
+                json_object_set_new(variables, "tools", json_null()) == 0 &&
+                json_object_set_new(variables, "documents", json_null()) == 0;
     if (made && thinking != PS_THINKING_UNSET) {
         json_t *value = json_boolean(thinking == PS_THINKING_ON);
         made = json_object_set(variables, "enable_thinking", value) == 0 &&
@@ -162,7 +147,11 @@ enum ps_status ps_template_write_source(const char *folder, struct ps_json_write
     if (status == PS_OK && found) hash = ps_hash_bytes(source.data ? source.data : "", source.size);
     ps_buffer_release(&source);
     PS_TRY(status);
-    PS_TRY(read_special_tokens(folder, &tokens, error));
+    status = read_special_tokens(folder, &tokens, error);
+    if (status != PS_OK) {
+        json_decref(tokens);
+        return status;
+    }
     ps_json_write_key(writer, "template");
     ps_json_write_string(writer, found ? ps_hash_hex(&hash, hex) : NULL);
     ps_json_write_key(writer, "special_tokens");

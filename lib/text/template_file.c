@@ -81,9 +81,7 @@ enum ps_status ps_chat_template_load(const char *path, struct ps_buffer *source,
 
 /* ---- with the model's special tokens ---- */
 
-/* What tokenizer_config.json sets; a token that is null there is undefined in templates. */
-static enum ps_status read_special_tokens(const char *folder, json_t *tokens,
-                                          struct ps_error *error) {
+enum ps_status ps_special_tokens_load(const char *folder, json_t *tokens, struct ps_error *error) {
     static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                        "pad_token", "cls_token", "mask_token"};
     struct ps_arena arena;
@@ -114,7 +112,7 @@ enum ps_status ps_jinja_open(const char *path, struct ps_jinja **template, json_
     PS_FAIL_DONE_IF_NULL(*tokens, error);
     PS_TRY_DONE(ps_chat_template_load(path, &source, &found, error));
     PS_FAIL_DONE_IF(!found, error, PS_NOT_FOUND, "%s has no chat template", path);
-    if (ps_directory_exists(path)) PS_TRY_DONE(read_special_tokens(path, *tokens, error));
+    if (ps_directory_exists(path)) PS_TRY_DONE(ps_special_tokens_load(path, *tokens, error));
     status = ps_jinja_parse(path, source.data ? source.data : "", source.size, template, error);
 done:
     ps_buffer_release(&source);

@@ -1,6 +1,7 @@
 #pragma once
 /* What prompts, templates and the tokenizer share. */
 
+#include "base/json.h"
 #include "text/text.h"
 
 enum { MAX_TEXT_SIZE = 1 << 30 };
@@ -52,6 +53,10 @@ bool ps_is_think_tag(const struct ps_tokenizer *tokenizer, uint32_t id);
  * is no such path. */
 enum ps_status ps_chat_template_load(const char *path, struct ps_buffer *source, bool *found,
                                      struct ps_error *error);
+
+/* Adds to an object what FOLDER/tokenizer_config.json sets of bos_token and the like; a token that
+ * is null there is undefined in templates. */
+enum ps_status ps_special_tokens_load(const char *folder, json_t *tokens, struct ps_error *error);
 
 /* The built-in chatml. */
 extern const char ps_chatml_source[];

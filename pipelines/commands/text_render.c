@@ -3,12 +3,12 @@
 
 #include "hub/hub.h"
 #include "pipelines/commands/filter.h"
+#include "pipelines/commands/prompt_flags.h"
 #include "text/jinja/jinja.h"
 #include "text/text.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 struct render_flags {
     const char *template, *date;
@@ -31,7 +31,6 @@ struct session {
     struct ps_jinja *template;
     json_t *tokens;
     const char *date;
-    char today[16];
 };
 
 /* What transformers hands to every template besides the context, which goes before. */
@@ -113,11 +112,7 @@ static enum ps_status open_session(struct session *session, const struct ps_call
     PS_TRY(ps_settings_require(call->settings, 1, call->command->name, error));
     PS_FAIL_IF(flags->jsonl == (call->arguments.count > 0), error, PS_ARGUMENT,
                "text render takes a context as its argument, or --jsonl and contexts on stdin");
-    time_t now = time(NULL);
-    struct tm today;
-    localtime_r(&now, &today);
-    strftime(session->today, sizeof session->today, "%Y-%m-%d", &today);
-    session->date = flags->date ? flags->date : session->today;
+    PS_TRY(ps_flag_date(flags->date, call->arena, &session->date, error));
     PS_TRY(ps_hub_find(flags->template, call->arena, &path, error));
     return ps_jinja_open(path, &session->template, &session->tokens, error);
 }

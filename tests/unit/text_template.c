@@ -120,12 +120,12 @@ static void variables_are_those_of_transformers(void **state) {
                "{\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"</s>\"},\"pad_token\":null}");
     text_write(
         "chat_template.jinja",
-        "{{ bos_token }}{{ eos_token }}{{ pad_token is defined }} {{ add_generation_prompt }} "
+        "{{ bos_token }}{{ eos_token }}{{ pad_token is defined }} {{ add_generation_prompt }} {{ tools }} "
         "{{ enable_thinking is defined }}{{ enable_thinking }}{{ thinking }}");
     struct ps_template *template = open_template(NULL, text_folder());
-    check_text(template, PS_THINKING_UNSET, "<s></s>False True False", NULL);
-    check_text(template, PS_THINKING_ON, "<s></s>False True TrueTrueTrue", NULL);
-    check_text(template, PS_THINKING_OFF, "<s></s>False True TrueFalseFalse", NULL);
+    check_text(template, PS_THINKING_UNSET, "<s></s>False True None False", NULL);
+    check_text(template, PS_THINKING_ON, "<s></s>False True None TrueTrueTrue", NULL);
+    check_text(template, PS_THINKING_OFF, "<s></s>False True None TrueFalseFalse", NULL);
     ps_template_close(template);
     remove_file("chat_template.jinja");
     remove_file("tokenizer_config.json");
