@@ -77,7 +77,7 @@ potstill: text render takes a context as its argument, or --jsonl and contexts o
 exit code 2
 potstill: broken.jinja:1:9: the template ends before {% endif %}
 exit code 2
-potstill: date.jinja:1:16: 'tomorrow' is no date (YYYY-MM-DD)
+potstill: --date tomorrow: write a day as YYYY-MM-DD
 exit code 2
 potstill: model has no chat template
 exit code 2
