@@ -155,11 +155,12 @@ static void use(struct ps_store *store) {
     struct ps_store_verified result;
     struct ps_hash hash;
     struct ps_buffer line;
+    const struct ps_store_line how = {.format = PS_STORE_SHAREGPT, .metadata = true};
     bool more = true;
     ps_buffer_init(&line, 1 << 26);
     if (ps_store_query(store, NULL, &cursor, NULL) == PS_OK) {
         while (ps_store_next(cursor, &row, &more, NULL) == PS_OK && more)
-            ps_store_export(store, row.id, PS_STORE_INLINE, &line, NULL);
+            ps_store_export(store, &row, &how, &line, NULL);
         ps_store_cursor_close(cursor);
     }
     ps_buffer_release(&line);
