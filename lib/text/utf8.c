@@ -60,6 +60,7 @@ size_t ps_ascii_size(const char *text, size_t size) {
 
 bool ps_utf8_append_valid(struct ps_buffer *buffer, const char *text, size_t size) {
     size_t before = buffer->size, good = 0, i = 0;
+    if (size == 0) return true; /* text may be NULL */
     while ((i += ps_ascii_size(text + i, size - i)) < size) {
         int32_t code_point;
         size_t length = ps_utf8_next(text + i, size - i, &code_point, NULL);
@@ -71,7 +72,7 @@ bool ps_utf8_append_valid(struct ps_buffer *buffer, const char *text, size_t siz
         }
         i += length;
     }
-    if (good == size || ps_buffer_append(buffer, text + good, size - good)) return true;
+    if (ps_buffer_append(buffer, text + good, size - good)) return true;
 full:
     buffer->size = before;
     if (buffer->data) buffer->data[before] = 0;
