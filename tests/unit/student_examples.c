@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "student/examples.h"
 
+#include <omp.h>
 #include <string.h>
 
 static struct ps_error error;
@@ -299,6 +300,71 @@ static void long_ones_go_by_the_policy(void **state) {
     assert_int_equal(f.examples.counts.overlong, 2);
 }
 
+/* Several batches of replies of uneven length; each says its number. */
+enum { MANY = 600 };
+
+static void put_many(void) {
+    static char content[4000];
+    for (int i = 0; i < MANY; i++) {
+        size_t size = (size_t)snprintf(content, sizeof content, "%d is the sum", i);
+        size_t end = size + (size_t)(i * 7919 % 3000);
+        for (; size < end; size += 4) memcpy(content + size, " the", 5);
+        put(&(struct reply){STRANGER, i % 3 ? f.plain : f.opened, i % 4 ? NULL : "add", content,
+                            NULL, 0, i % 5 ? PS_STORE_STOP : PS_STORE_LENGTH});
+    }
+}
+
+/* Of all ids and where the targets begin, in order. */
+static struct ps_hash hash_of_examples(void) {
+    struct ps_buffer bytes;
+    ps_buffer_init(&bytes, SIZE_MAX);
+    for (uint32_t i = 0; i < f.examples.count; i++) {
+        const struct ps_example *example = &f.examples.items[i];
+        int32_t shape[] = {example->size, example->first_target};
+        assert_true(ps_buffer_append(&bytes, shape, sizeof shape));
+        assert_true(ps_buffer_append(&bytes, example->ids, (size_t)example->size * sizeof(int)));
+    }
+    struct ps_hash hash = ps_hash_bytes(bytes.data, bytes.size);
+    ps_buffer_release(&bytes);
+    return hash;
+}
+
+static void threads_change_nothing(void **state) {
+    (void)state;
+    int threads = omp_get_max_threads();
+    f.options.row_tokens = 5000;
+    put_many();
+    omp_set_num_threads(1);
+    assert_ok(add());
+    struct ps_hash one = hash_of_examples();
+    struct ps_example_counts counts = f.examples.counts;
+    assert_int_equal(f.examples.count, MANY);
+    assert_int_equal(counts.cut, MANY / 5);
+    for (int i = 2; i <= 5; i++) {
+        omp_set_num_threads(i);
+        assert_ok(add());
+        struct ps_hash many = hash_of_examples();
+        assert_memory_equal(&many, &one, sizeof one);
+        assert_memory_equal(&f.examples.counts, &counts, sizeof counts);
+    }
+    omp_set_num_threads(threads);
+}
+
+static void the_first_failure_is_told(void **state) {
+    (void)state;
+    char first[sizeof error.message];
+    int threads = omp_get_max_threads();
+    use_template("</think>"); /* a fault in each plain prompt whose reply has reasoning */
+    put_many();
+    for (int i = 1; i <= 4; i++) {
+        omp_set_num_threads(i);
+        assert_fails(add(), PS_ARGUMENT, "has reasoning, but");
+        if (i == 1) snprintf(first, sizeof first, "%s", error.message);
+        assert_string_equal(error.message, first);
+    }
+    omp_set_num_threads(threads);
+}
+
 static void allocations_fail(void **state) {
     (void)state;
     put(&(struct reply){STRANGER, f.plain, "add", "5", NULL, 0, PS_STORE_STOP});
@@ -332,6 +398,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_reply_cut_before_its_first_token_is_no_example, begin,
                                         end),
         cmocka_unit_test_setup_teardown(long_ones_go_by_the_policy, begin, end),
+        cmocka_unit_test_setup_teardown(threads_change_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(the_first_failure_is_told, begin, end),
         cmocka_unit_test_setup_teardown(allocations_fail, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
