@@ -63,108 +63,13 @@ const char *ps_string_map_get(const struct ps_string_map *map, const char *key) 
     return fallback;
 }
 
-/* ---- prompts ---- */
-
-static const char *copy_of(const struct ps_buffer *buffer, struct ps_arena *arena) {
-    return ps_arena_strndup(arena, buffer->data ? buffer->data : "", buffer->size);
-}
-
-static enum ps_status encode(const struct ps_prompt *words,
-                             const struct ps_rendered_prompt *rendered,
-                             const struct ps_tokenizer *tokenizer, struct ps_arena *arena,
-                             struct ps_sample_prompt *prompt, struct ps_error *error) {
-    struct ps_token_ids ids = {0};
-    enum ps_status status = ps_prompt_encode(words, rendered, tokenizer, &ids, error);
-    uint32_t *copy = NULL;
-    if (status == PS_OK) {
-        copy = ps_arena_array(arena, ids.size + 1, sizeof *copy);
-        if (!copy) status = ps_error_set(error, PS_MEMORY, "out of memory");
-    }
-    if (copy && ids.size) memcpy(copy, ids.data, ids.size * sizeof *copy);
-    prompt->ids = copy;
-    prompt->count = ids.size;
-    ps_token_ids_release(&ids);
-    return status;
-}
-
-static enum ps_status render_row(const struct ps_prompter *prompter,
-                                 const struct ps_dataset_row *row,
-                                 const struct ps_tokenizer *tokenizer,
-                                 struct ps_sampling_prompts *prompts, struct ps_error *error) {
-    struct ps_arena *arena = prompter->context->arena;
-    struct ps_sample_prompt *prompt = &prompts->items[prompts->count];
-    struct ps_store_item *item = ps_arena_alloc(arena, sizeof *item);
-    struct ps_prompt words = ps_prompter_prompt(prompter, row);
-    struct ps_rendered_prompt rendered;
-    PS_FAIL_IF_NULL(item, error);
-    PS_TRY(ps_stage_item(row, arena, item, error));
-    enum ps_status status = ps_prompter_render(prompter, row, &rendered, error);
-    if (status != PS_OK) goto done;
-    prompt->thought = prompts->thought = rendered.thought;
-    prompt->conversation = copy_of(&rendered.conversation, arena);
-    prompt->items = item;
-    prompt->item_count = 1;
-    PS_FAIL_DONE_IF_NULL(prompt->conversation, error);
-    if (tokenizer) status = encode(&words, &rendered, tokenizer, arena, prompt, error);
-done:
-    ps_rendered_prompt_release(&rendered);
-    return status;
-}
-
-/* Rows of a set that a run asks. */
-static enum ps_status rows_of(const struct ps_sampling *sampling, size_t set, size_t limit,
-                              const struct ps_dataset **dataset, size_t *count,
-                              struct ps_error *error) {
-    const struct ps_stage_context *context = sampling->prompter->context;
-    PS_TRY(ps_dataset_get(context->catalog, sampling->sets[set].dataset, dataset, error));
-    *count = (*dataset)->count;
-    if (limit > 0 && *count > limit) *count = limit;
-    return PS_OK;
-}
-
-static enum ps_status render(const struct ps_sampling *sampling,
-                             const struct ps_tokenizer *tokenizer, size_t limit,
-                             struct ps_sampling_prompts *prompts, struct ps_error *error) {
-    struct ps_arena *arena = sampling->prompter->context->arena;
-    const struct ps_dataset *dataset;
-    size_t total = 0, count;
-    for (size_t i = 0; i < sampling->set_count; i++) {
-        PS_TRY(rows_of(sampling, i, limit, &dataset, &count, error));
-        total += count;
-    }
-    *prompts = (struct ps_sampling_prompts){
-        .items = ps_arena_array(arena, total, sizeof *prompts->items),
-        .rows = ps_arena_array(arena, total, sizeof *prompts->rows),
-        .starts = ps_arena_array(arena, sampling->set_count + 1, sizeof *prompts->starts),
-    };
-    PS_FAIL_IF(!prompts->items || !prompts->rows || !prompts->starts, error, PS_MEMORY,
-               "out of memory");
-    for (size_t i = 0; i < sampling->set_count; i++) {
-        PS_TRY(rows_of(sampling, i, limit, &dataset, &count, error));
-        for (size_t r = 0; r < count; r++) {
-            prompts->rows[prompts->count] = &dataset->rows[r];
-            prompts->items[prompts->count].samples = sampling->sets[i].samples;
-            PS_TRY(render_row(sampling->prompter, &dataset->rows[r], tokenizer, prompts, error));
-            prompts->count++;
-        }
-        prompts->starts[i + 1] = prompts->count;
-    }
-    return PS_OK;
-}
-
-enum ps_status ps_sampling_render(const struct ps_sampling *sampling,
-                                  const struct ps_tokenizer *tokenizer,
-                                  struct ps_sampling_prompts *prompts, struct ps_error *error) {
-    return render(sampling, tokenizer, (size_t)sampling->prompter->context->limit, prompts, error);
-}
-
 /* ---- before the run ---- */
 
 /* The first row of each set, with ids. */
 static enum ps_status check_first(const struct ps_sampling *sampling, const struct ps_local *local,
                                   struct ps_error *error) {
     struct ps_sampling_prompts prompts;
-    PS_TRY(render(sampling, local->tokenizer, 1, &prompts, error));
+    PS_TRY(ps_sampling_render_first(sampling, local->tokenizer, 1, &prompts, error));
     for (size_t i = 0; i < prompts.count; i++)
         PS_FAIL_IF(prompts.items[i].count >= (size_t)local->config->max_positions, error,
                    PS_ARGUMENT,
@@ -198,7 +103,8 @@ static enum ps_status show_first(const struct ps_sampling *sampling, size_t set,
     struct ps_token_ids ids = {0};
     bool ignored = false;
     size_t count;
-    PS_TRY(rows_of(sampling, set, (size_t)prompter->context->limit, &dataset, &count, error));
+    PS_TRY(
+        ps_sampling_rows(sampling, set, (size_t)prompter->context->limit, &dataset, &count, error));
     const struct ps_dataset_row *row = &dataset->rows[0];
     struct ps_prompt words = ps_prompter_prompt(prompter, row);
     enum ps_status status = ps_prompter_render(prompter, row, &rendered, error);

@@ -105,6 +105,15 @@ struct ps_sampling_prompts {
 enum ps_status ps_sampling_render(const struct ps_sampling *sampling,
                                   const struct ps_tokenizer *tokenizer,
                                   struct ps_sampling_prompts *prompts, struct ps_error *error);
+/* At most `limit` rows of each set, 0: all. */
+enum ps_status ps_sampling_render_first(const struct ps_sampling *sampling,
+                                        const struct ps_tokenizer *tokenizer, size_t limit,
+                                        struct ps_sampling_prompts *prompts,
+                                        struct ps_error *error);
+/* A set's rows, and how many of them are asked. */
+enum ps_status ps_sampling_rows(const struct ps_sampling *sampling, size_t set, size_t limit,
+                                const struct ps_dataset **dataset, size_t *count,
+                                struct ps_error *error);
 
 /* Everything that can be known before: the folder, its tokenizer, the sets, the first prompt, which
  * must leave room for a reply. */

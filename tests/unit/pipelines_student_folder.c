@@ -1,11 +1,13 @@
 /* A student's folder says what the student was trained with: whoever prompts it by the folder alone
- * gives it the tokens of its training. And the shots of a prompt. */
+ * gives it the tokens of its training. And the shots of a prompt, and the prompts of a set. */
 #include "text_fixture.h"
 
 #include "base/json.h"
-#include "pipelines/stages/prompts.h"
+#include "pipelines/stages/sampling.h"
 #include "pipelines/stages/train_start.h"
 #include "text/text_internal.h"
+
+#include <omp.h>
 
 static struct ps_arena arena;
 static struct ps_stage_context context = {.arena = &arena, .seed = 5, .date = "2026-11-21"};
@@ -192,6 +194,51 @@ static void shots_are_chosen_by_seed(void **state) {
     ps_dataset_catalog_close(context.catalog);
 }
 
+/* ---- a whole set ---- */
+
+static struct ps_sampling_prompts render_set(const struct ps_prompter *prompter, int threads,
+                                             const struct ps_tokenizer *tokenizer) {
+    static const struct ps_sampling_set sets[] = {{"arith/test", 2}, {"arith/longer", 1}};
+    struct ps_sampling sampling = {.prompter = prompter, .sets = sets, .set_count = 2};
+    struct ps_sampling_prompts prompts;
+    int before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    assert_ok(ps_sampling_render(&sampling, tokenizer, &prompts, &error));
+    omp_set_num_threads(before);
+    return prompts;
+}
+
+/* Several batches and two sets; every row has its own prompt, in its place. */
+static void threads_change_no_prompt(void **state) {
+    (void)state;
+    const struct ps_pipeline_prompt prompt = {.user = "{question}", .thinking = -1};
+    const struct ps_prompter_model model = {BASE, NULL, -1};
+    struct ps_prompter prompter;
+    struct ps_tokenizer *tokenizer;
+    assert_ok(ps_dataset_catalog_open(&context.catalog, NULL, 0, 1, &error));
+    assert_ok(ps_tokenizer_open(BASE, &tokenizer, &error));
+    assert_ok(ps_prompter_open(&prompter, &context, &prompt, &model, &error));
+    struct ps_sampling_prompts one = render_set(&prompter, 1, tokenizer);
+    assert_int_equal(one.starts[1], 500);
+    assert_int_equal(one.count, 700);
+    for (int threads = 2; threads <= 4; threads++) {
+        struct ps_sampling_prompts many = render_set(&prompter, threads, tokenizer);
+        assert_int_equal(many.count, one.count);
+        for (size_t i = 0; i < one.count; i++) {
+            const struct ps_sample_prompt *a = &one.items[i], *b = &many.items[i];
+            assert_string_equal(a->conversation, b->conversation);
+            assert_int_equal(a->count, b->count);
+            assert_memory_equal(a->ids, b->ids, a->count * sizeof *a->ids);
+            assert_int_equal(a->items->row, b->items->row);
+            assert_int_equal(a->samples, i < 500 ? 2 : 1);
+            assert_ptr_equal(one.rows[i], many.rows[i]);
+        }
+    }
+    ps_prompter_close(&prompter);
+    ps_tokenizer_close(tokenizer);
+    ps_dataset_catalog_close(context.catalog);
+}
+
 static int begin(void **state) {
     (void)state;
     ps_arena_init(&arena, 1 << 24);
@@ -210,6 +257,7 @@ int main(void) {
         cmocka_unit_test(a_student_is_asked_as_it_was_trained),
         cmocka_unit_test(plain_text_keeps_its_bos),
         cmocka_unit_test(shots_are_chosen_by_seed),
+        cmocka_unit_test(threads_change_no_prompt),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
