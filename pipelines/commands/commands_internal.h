@@ -10,6 +10,7 @@ void ps_dataset_write_source(struct ps_json_writer *writer, const struct ps_data
 extern const struct ps_command ps_command_ask;
 extern const struct ps_command ps_command_bench_gemm;
 extern const struct ps_command ps_command_bench_sample;
+extern const struct ps_command ps_command_bench_store;
 extern const struct ps_command ps_command_bench_text;
 extern const struct ps_command ps_command_bench_train;
 extern const struct ps_command ps_command_check;

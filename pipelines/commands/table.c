@@ -46,6 +46,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_doctor,
     &ps_command_bench_gemm,
     &ps_command_bench_sample,
+    &ps_command_bench_store,
     &ps_command_bench_text,
     &ps_command_bench_train,
     &ps_command_docs,
@@ -57,7 +58,6 @@ const struct ps_command *const ps_commands[] = {
  * one word for a command and everything behind it. */
 const char *const ps_commands_not_built[] = {
     /* clang-format off */
-    "bench store",
     "fetch",
     "model convert",
     "traces replay",

@@ -101,4 +101,14 @@ sqlite=$(command -v sqlite3) && {
     expect 0 '^\{"traces":6,"lost":6,"problems":6\}$' traces salvage "$store" "$folder/saved.db" --json
     expect 0 '^0 traces, 0 of them lost, 0 problems$' traces verify "$folder/saved.db"
 }
+
+bench="--traces 300 --reads 5 --rounds 1"
+# shellcheck disable=SC2086
+expect 0 '"traces":300,"text_bytes":1[0-9]+,.*"kept_per_second":[1-9].*"command":"list","rows":300' bench store "$folder/bench.db" $bench --json
+lines 301 traces list "$folder/bench.db"
+expect 0 '^300 traces, 0 of them lost, 0 problems$' traces verify "$folder/bench.db"
+# shellcheck disable=SC2086
+expect 0 '^random read, median, ms ' bench store "$folder/again.db" $bench
+expect 0 "^$("$potstill" traces hash "$folder/bench.db")$" traces hash "$folder/again.db"
+expect 2 'exists; name a store that does not' bench store "$folder/again.db"
 [ $failures = 0 ]
