@@ -102,7 +102,7 @@ sqlite=$(command -v sqlite3) && {
     expect 0 '^0 traces, 0 of them lost, 0 problems$' traces verify "$folder/saved.db"
 }
 
-bench="--traces 300 --reads 5 --rounds 1"
+bench="--traces 300 --bytes 500 --reads 5 --rounds 1"
 # shellcheck disable=SC2086
 expect 0 '"traces":300,"text_bytes":1[0-9]+,.*"kept_per_second":[1-9].*"command":"list","rows":300' bench store "$folder/bench.db" $bench --json
 lines 301 traces list "$folder/bench.db"
