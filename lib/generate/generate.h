@@ -46,6 +46,17 @@ struct ps_generate_sampling {
     int32_t top_k;                   /* 0: off */
 };
 
+/* Bounds on the thought of a reply, the tokens between <think> and </think> (thinking.c). They
+ * count the texts of `wait`, and what stands in `end` before </think> comes on top. */
+struct ps_generate_thinking {
+    int32_t open, close; /* ids of <think> and </think> */
+    int64_t most;        /* after so many tokens `end` is forced; below 0: never */
+    int64_t least;       /* an end before so many gives way to `wait` ... */
+    int64_t waits;       /* ... up to so many times; 0: never */
+    const int32_t *end, *wait;
+    size_t end_count, wait_count; /* `end` has `close`; `wait` is not empty unless waits is 0 */
+};
+
 struct ps_generate_request {
     struct ps_generate_sampling sampling;
     uint64_t key;
@@ -54,7 +65,9 @@ struct ps_generate_request {
     const int32_t *tokens;
     const float *log_probabilities;
     int64_t count;
-    void *user; /* comes back with the reply */
+    const struct ps_generate_thinking *thinking; /* NULL: no bounds; outlives the request */
+    bool thinks;                                 /* the prompt ends within the thought */
+    void *user;                                  /* comes back with the reply */
 };
 
 /* Queues `count` requests for one prompt; ids are copied. PS_ARGUMENT when the prompt leaves no
@@ -80,7 +93,7 @@ enum ps_generate_finish {
 struct ps_generate_reply {
     void *user;
     const int32_t *tokens;
-    const float *log_probabilities; /* under the model's own softmax */
+    const float *log_probabilities; /* under the model's own softmax, of forced ones too */
     int64_t count, prompt_count, max_tokens;
     enum ps_generate_finish finish;
     double seconds; /* since it first ran */

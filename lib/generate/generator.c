@@ -125,6 +125,23 @@ void ps_generator_close(struct ps_generator *generator) {
     ps_free(generator);
 }
 
+/* Reads the tokens that a reply begins with, up to one that must be drawn again to know what it
+ * was. One that the bounds would not have allowed ends the beginning. */
+static void read_known(struct sequence *sequence) {
+    const struct ps_generate_thinking *rule = sequence->request.thinking;
+    while (sequence->count < sequence->known) {
+        int32_t token = sequence->own[1 + sequence->count];
+        struct thought next = sequence->thought;
+        if (rule && thought_unsure(rule, &next, token)) return;
+        if (rule && thought_take(rule, &next, token, false) != token) {
+            sequence->known = sequence->count;
+            return;
+        }
+        sequence->thought = next;
+        sequence->count++;
+    }
+}
+
 static struct sequence *new_sequence(struct ps_generator *generator, struct prompt *prompt,
                                      const struct ps_generate_request *request) {
     int64_t most = generator->options.positions - prompt->count;
@@ -140,13 +157,23 @@ static struct sequence *new_sequence(struct ps_generator *generator, struct prom
         return NULL;
     }
     sequence->own[0] = prompt->ids[prompt->count - 1];
-    sequence->count = request->count;
+    sequence->known = request->count;
+    sequence->thought.place = request->thinks ? THOUGHT_OPEN : THOUGHT_BEFORE;
     if (request->count) {
         size_t n = (size_t)request->count;
         memcpy(sequence->own + 1, request->tokens, n * sizeof *sequence->own);
         memcpy(sequence->log_probabilities, request->log_probabilities, n * sizeof(float));
     }
+    read_known(sequence);
     return sequence;
+}
+
+static enum ps_status check_ids(const struct ps_generator *generator, const int32_t *ids,
+                                size_t count, const char *of, struct ps_error *error) {
+    for (size_t i = 0; i < count; i++)
+        PS_FAIL_IF(ids[i] < 0 || ids[i] >= generator->config->vocabulary, error, PS_ARGUMENT,
+                   "token %d of the %s is not in the model's vocabulary", ids[i], of);
+    return PS_OK;
 }
 
 static enum ps_status check_request(const struct ps_generator *generator, int64_t prompt_count,
@@ -164,16 +191,17 @@ static enum ps_status check_request(const struct ps_generator *generator, int64_
                "the KV cache of %lld pages cannot hold a prompt of %lld tokens and its reply; "
                "give it more memory or lower max_tokens",
                (long long)generator->pages, (long long)prompt_count);
-    return PS_OK;
+    const struct ps_generate_thinking *thinking = request->thinking;
+    if (!thinking) return PS_OK;
+    PS_TRY(check_ids(generator, thinking->end, thinking->end_count, "thought's end", error));
+    return check_ids(generator, thinking->wait, thinking->wait_count, "text 'wait'", error);
 }
 
 enum ps_status ps_generator_submit(struct ps_generator *generator, const int32_t *ids,
                                    int64_t prompt_count, const struct ps_generate_request *requests,
                                    size_t count, struct ps_error *error) {
     PS_FAIL_IF(prompt_count < 1, error, PS_ARGUMENT, "a prompt without tokens");
-    for (int64_t i = 0; i < prompt_count; i++)
-        PS_FAIL_IF(ids[i] < 0 || ids[i] >= generator->config->vocabulary, error, PS_ARGUMENT,
-                   "token %d of the prompt is not in the model's vocabulary", ids[i]);
+    PS_TRY(check_ids(generator, ids, (size_t)prompt_count, "prompt", error));
     for (size_t i = 0; i < count; i++)
         PS_TRY(check_request(generator, prompt_count, &requests[i], error));
     struct prompt *prompt = ps_calloc(1, sizeof *prompt);
@@ -222,10 +250,8 @@ static bool is_end(const struct ps_generator *generator, int32_t token) {
     return false;
 }
 
-static enum ps_status sample(struct ps_generator *generator, int64_t count, struct ps_matrix logits,
-                             struct ps_error *error) {
+static void draw(struct ps_generator *generator, size_t n, struct ps_matrix logits) {
     const struct ps_compute *compute = generator->compute;
-    size_t n = (size_t)count;
     for (size_t i = 0; i < n; i++) {
         const struct ps_generate_request *request = &generator->sampled[i]->request;
         generator->samplers[i] = (struct ps_sampler){
@@ -243,17 +269,57 @@ static enum ps_status sample(struct ps_generator *generator, int64_t count, stru
                              n * sizeof(int32_t));
     compute->memory.download(generator->stream, generator->host_log_probabilities,
                              generator->log_probabilities, n * sizeof(float));
-    PS_TRY(compute->memory.synchronize(generator->stream, error));
+}
+
+/* Puts what the bounds on thoughts force in place of what was drawn. */
+static enum ps_status apply_bounds(struct ps_generator *generator, size_t n,
+                                   struct ps_matrix logits, struct ps_error *error) {
+    const struct ps_compute *compute = generator->compute;
+    int32_t *tokens = generator->host_tokens;
+    bool forced = false;
     for (size_t i = 0; i < n; i++) {
         struct sequence *sequence = generator->sampled[i];
-        int32_t token = generator->host_tokens[i];
-        sequence->log_probabilities[sequence->count] = generator->host_log_probabilities[i];
-        sequence->own[1 + sequence->count++] = token;
-        if (is_end(generator, token))
-            sequence->finish = PS_GENERATE_STOP;
-        else if (sequence->count == sequence->max_tokens)
-            sequence->finish = PS_GENERATE_LENGTH;
+        const struct ps_generate_thinking *rule = sequence->request.thinking;
+        if (!rule) continue;
+        int32_t drawn = tokens[i];
+        tokens[i] = thought_take(rule, &sequence->thought, drawn, is_end(generator, drawn));
+        forced = forced || tokens[i] != drawn;
     }
+    if (!forced) return PS_OK;
+    compute->memory.upload(generator->stream, generator->tokens, tokens, n * sizeof *tokens);
+    compute->sampling.log_probabilities(generator->stream, logits,
+                                        generator->options.valid_vocabulary, generator->tokens,
+                                        generator->log_probabilities);
+    compute->memory.download(generator->stream, generator->host_log_probabilities,
+                             generator->log_probabilities, n * sizeof(float));
+    return compute->memory.synchronize(generator->stream, error);
+}
+
+static void append(const struct ps_generator *generator, struct sequence *sequence, int32_t token,
+                   float log_probability) {
+    bool as_known =
+        sequence->count < sequence->known && sequence->own[1 + sequence->count] == token;
+    sequence->log_probabilities[sequence->count] = log_probability;
+    sequence->own[1 + sequence->count++] = token;
+    if (as_known)
+        read_known(sequence);
+    else
+        sequence->known = sequence->count;
+    if (is_end(generator, token))
+        sequence->finish = PS_GENERATE_STOP;
+    else if (sequence->count == sequence->max_tokens)
+        sequence->finish = PS_GENERATE_LENGTH;
+}
+
+static enum ps_status sample(struct ps_generator *generator, int64_t count, struct ps_matrix logits,
+                             struct ps_error *error) {
+    size_t n = (size_t)count;
+    draw(generator, n, logits);
+    PS_TRY(generator->compute->memory.synchronize(generator->stream, error));
+    PS_TRY(apply_bounds(generator, n, logits, error));
+    for (size_t i = 0; i < n; i++)
+        append(generator, generator->sampled[i], generator->host_tokens[i],
+               generator->host_log_probabilities[i]);
     return PS_OK;
 }
 

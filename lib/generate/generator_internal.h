@@ -13,6 +13,22 @@ struct prompt {
     int64_t requests;             /* not yet done; the prompt goes with the last one */
 };
 
+/* Where a reply stands under the bounds of its request. */
+struct thought {
+    enum { THOUGHT_BEFORE, THOUGHT_OPEN, THOUGHT_CLOSED } place;
+    int64_t tokens, waits; /* of the thought; so often its end was put off */
+    const int32_t *forced; /* tokens still to be forced */
+    size_t forced_count;
+    bool ending; /* by force */
+};
+
+/* The token that follows when the model draws `drawn` (ends: an end token), and the step there. */
+int32_t thought_take(const struct ps_generate_thinking *rule, struct thought *thought,
+                     int32_t drawn, bool ends);
+/* Whether only a draw can tell if `token`, which follows, was forced. */
+bool thought_unsure(const struct ps_generate_thinking *rule, struct thought *thought,
+                    int32_t token);
+
 /* A request. Its own tokens are the prompt's last one, then the reply; `fed` of them are in its KV
  * sequence. When all are fed, the next one is sampled. */
 struct sequence {
@@ -22,6 +38,8 @@ struct sequence {
     int32_t *own;                       /* [1 + max_tokens] */
     float *log_probabilities;           /* [max_tokens] */
     int64_t max_tokens, count, fed;     /* count: tokens of the reply */
+    int64_t known;                      /* tokens it had at submit; beyond `count` not yet read */
+    struct thought thought;             /* after `count` tokens; with request.thinking alone */
     struct ps_kv_sequence kv;
     bool shares;    /* kv begins with the prompt's pages */
     double started; /* 0: never ran */
