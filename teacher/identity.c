@@ -18,6 +18,10 @@ enum ps_status ps_sample_sampler_json(const struct ps_sample_sampler *sampler,
     ps_json_write_number(&writer, sampler->min_p);
     ps_json_write_key(&writer, "seed");
     ps_json_write_integer(&writer, (int64_t)sampler->seed);
+    if (ps_sample_thinking_bounds(sampler->thinking)) {
+        ps_json_write_key(&writer, "thinking");
+        ps_sample_thinking_write(sampler->thinking, &writer);
+    }
     ps_json_write_end_object(&writer);
     return ps_json_writer_end(&writer, error);
 }

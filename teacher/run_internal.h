@@ -23,7 +23,9 @@ struct flight {
 struct run {
     const struct ps_sample_job *job;
     struct ps_sample_report *report;
-    struct ps_arena arena; /* entries, partials */
+    struct ps_arena arena;                /* entries, partials, the texts of `thinking` */
+    struct ps_generate_thinking thinking; /* with bounded */
+    bool bounded;
     int64_t source, sampler, provenance;
     struct entry *entries; /* parallel to the job's prompts */
     struct ps_store_partial *partials;

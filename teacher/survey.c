@@ -102,6 +102,7 @@ static void enter(const struct wanted *wanted, size_t count, const struct ps_sto
         traces->truncated += row->finish == PS_STORE_LENGTH;
         traces->prompt_tokens += row->prompt_tokens;
         traces->output_tokens += row->output_tokens;
+        traces->thoughts += row->reasoning_size > 0;
     }
 }
 
@@ -119,6 +120,7 @@ enum ps_status ps_sample_traces(struct ps_store *store, const char *source,
     traces->ids = ps_arena_array(arena, traces->count, sizeof *traces->ids);
     PS_FAIL_IF_NULL(traces->ids, error);
     traces->source = found.source;
+    traces->sampler = found.sampler;
     if (!found.source || !found.sampler) return PS_OK;
     qsort(found.wanted, prompt_count, sizeof *found.wanted, by_row);
     struct ps_store_filter filter = {.source_id = found.source, .sampler_id = found.sampler};

@@ -10,6 +10,8 @@
  * not fit the model) is an attempt in the store with its reason. */
 
 #include "base/hash.h"
+#include "base/json.h"
+#include "base/memory.h"
 #include "base/status.h"
 #include "generate/generate.h"
 #include "store/store.h"
@@ -27,13 +29,39 @@ struct ps_sample_prompt {
     size_t item_count;
 };
 
+/* Bounds on the thought of a reply (struct ps_generate_thinking), with the texts that keep them. */
+struct ps_sample_thinking {
+    int64_t most;         /* tokens; below 0: no bound */
+    int64_t least, waits; /* tokens; so often `wait` puts the end off. 0: never */
+    const char *end, *wait;
+};
+enum { PS_SAMPLE_MOST_THINKING = 1 << 24 };
+
+/* Fills most and least from "none", "512" (at most), "512-" (at least) or "512-2048". */
+bool ps_sample_thinking_read(const char *text, struct ps_sample_thinking *thinking);
+/* Whether anything is bounded; thinking may be NULL. */
+bool ps_sample_thinking_bounds(const struct ps_sample_thinking *thinking);
+/* {"most", "end", "least", "waits", "wait"}, those alone that bound something. */
+void ps_sample_thinking_write(const struct ps_sample_thinking *thinking,
+                              struct ps_json_writer *writer);
+/* What the engine needs of it, in the arena. PS_ARGUMENT: the tokenizer has no token <think> or
+ * </think>; `end` has not </think> once; `end` or `wait` has another control token, or none at all.
+ */
+enum ps_status ps_sample_thinking_encode(const struct ps_sample_thinking *thinking,
+                                         const struct ps_tokenizer *tokenizer,
+                                         struct ps_arena *arena,
+                                         struct ps_generate_thinking *bounds,
+                                         struct ps_error *error);
+
 /* How replies are sampled. Its JSON form is the store's sampler. */
 struct ps_sample_sampler {
-    double temperature, top_p, min_p; /* 0: greedy; 1, 0: off */
-    int64_t top_k;                    /* 0: off */
-    uint64_t seed;                    /* below 2^53 */
+    double temperature, top_p, min_p;          /* 0: greedy; 1, 0: off */
+    int64_t top_k;                             /* 0: off */
+    uint64_t seed;                             /* below 2^53 */
+    const struct ps_sample_thinking *thinking; /* NULL: no bounds */
 };
-/* Appends {"temperature", "top_p", "top_k", "min_p", "seed"}. */
+/* Appends {"temperature", "top_p", "top_k", "min_p", "seed"}, and "thinking" where it is bounded.
+ */
 enum ps_status ps_sample_sampler_json(const struct ps_sample_sampler *sampler,
                                       struct ps_buffer *json, struct ps_error *error);
 
@@ -87,8 +115,9 @@ enum ps_status ps_sample_survey(struct ps_store *store, const char *source,
 struct ps_sample_traces {
     int64_t *ids;
     size_t count;
-    int64_t source; /* row of the store; 0: it has none */
+    int64_t source, sampler; /* rows of the store; 0: it has none */
     int64_t present, truncated, prompt_tokens, output_tokens; /* of those there are */
+    int64_t thoughts;                                         /* and that have reasoning */
 };
 enum ps_status ps_sample_traces(struct ps_store *store, const char *source,
                                 const struct ps_sample_sampler *sampler,

@@ -97,6 +97,10 @@ enum ps_status run_prepare(struct run *run, struct ps_error *error) {
     run->entries = ps_arena_array(&run->arena, job->prompt_count, sizeof *run->entries);
     run->states = ps_arena_array(&run->arena, (size_t)most, sizeof *run->states);
     PS_FAIL_IF(!run->entries || !run->states, error, PS_MEMORY, "out of memory");
+    run->bounded = ps_sample_thinking_bounds(job->sampler.thinking);
+    if (run->bounded)
+        PS_TRY(ps_sample_thinking_encode(job->sampler.thinking, job->tokenizer, &run->arena,
+                                         &run->thinking, error));
     PS_TRY(put_identities(run, error));
     PS_TRY(put_prompts(run, error));
     PS_TRY(merge_equal(run, error));
@@ -163,6 +167,8 @@ static enum ps_status add_request(struct run *run, const struct entry *entry, in
                      (float)job->sampler.min_p, (int32_t)job->sampler.top_k},
         .key = ps_sample_key(job->sampler.seed, &entry->hash, sample),
         .max_tokens = job->max_tokens,
+        .thinking = run->bounded ? &run->thinking : NULL,
+        .thinks = entry->prompt->thought == PS_THOUGHT_OPENED,
     };
     PS_TRY(find_begun(run, entry, sample, cut, arena, request, error));
     if (cut && request->count >= limit)

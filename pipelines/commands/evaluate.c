@@ -75,25 +75,30 @@ static enum ps_status open_evaluation(const struct evaluate_flags *flags,
                                       const struct ps_pipeline_prompt *prompt,
                                       const struct ps_stage_context *context,
                                       struct ps_evaluation *evaluation, struct ps_error *error) {
-    size_t count = flags->model.count;
     struct ps_sampling_set *sets;
+    size_t count = flags->model.count;
+    const char **names = ps_arena_array(context->arena, count + 1, sizeof *names);
+    PS_FAIL_IF_NULL(names, error);
     *evaluation = (struct ps_evaluation){.context = context, .settings = &flags->sampling};
     PS_TRY(ps_evaluation_limits(&flags->sweep, flags->sampling.max_tokens, context->arena,
                                 &evaluation->limits, &evaluation->limit_count, error));
     PS_TRY(ps_evaluation_sets(&flags->dataset, &flags->sampling, context->arena, &sets, error));
     evaluation->sets = sets;
     evaluation->set_count = flags->dataset.count;
-    evaluation->models = ps_arena_array(context->arena, count + 1, sizeof *evaluation->models);
-    PS_FAIL_IF_NULL(evaluation->models, error);
     for (size_t i = 0; i < count; i++) {
-        const char *name = flags->model.items[i].key, *folder;
-        struct ps_evaluation_model *model = &evaluation->models[i];
-        PS_FAIL_IF(strcmp(name, "default") == 0, error, PS_ARGUMENT,
+        names[i] = flags->model.items[i].key;
+        PS_FAIL_IF(strcmp(names[i], "default") == 0, error, PS_ARGUMENT,
                    "--model %s: write NAME=MODEL, with the name it has in the table",
                    flags->model.items[i].value);
-        PS_TRY(ps_hub_find(flags->model.items[i].value, context->arena, &folder, error));
-        *model = (struct ps_evaluation_model){
-            .name = name, .role = role_of(name), .model = {folder, {folder, NULL, -1}}};
+    }
+    PS_TRY(ps_evaluation_models(names, flags->model.count, &flags->sampling, context->arena,
+                                &evaluation->models, &count, error));
+    for (size_t i = 0; i < count; i++) {
+        struct ps_evaluation_model *model = &evaluation->models[i];
+        const char *folder, *path = ps_string_map_get(&flags->model, model->of);
+        PS_TRY(ps_hub_find(path, context->arena, &folder, error));
+        model->role = role_of(model->of);
+        model->model = (struct ps_sampling_model){folder, {folder, NULL, -1}};
         evaluation->model_count++;
         PS_TRY(ps_prompter_open(&model->prompter, context, prompt, &model->model.reader, error));
     }

@@ -110,6 +110,7 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     for (size_t i = 0; i < sampling.set_count; i++)
         sets[i] = (struct ps_sampling_set){flags->dataset.items[i], flags->samples};
     sampling.sets = sets;
+    PS_TRY(ps_sampling_one_budget(&flags->sampling, call->arena, &sampling.budget, error));
     PS_TRY(ps_flag_date(words->date, call->arena, &context.date, error));
     PS_TRY(ps_dataset_catalog_open(&context.catalog, NULL, 0, context.seed, error));
     enum ps_status status =

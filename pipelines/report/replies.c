@@ -107,8 +107,9 @@ static enum ps_status add_entry(struct ps_replies *replies, const struct ps_repl
     return PS_OK;
 }
 
-/* models: the evaluation's, from its result.json: {"model", "source": row in evals.db}. Two models
- * of the same weights share their replies. Without such a list the source's name is the model's. */
+/* models: the evaluation's, from its result.json: {"model", "source", "sampler": rows of evals.db}.
+ * Two models of the same weights share their replies. Without such a list the source's name is the
+ * model's. */
 static enum ps_status add_row(struct ps_report *report, struct ps_replies *replies,
                               const json_t *models, struct ps_store *store,
                               const struct ps_store_row *row, struct ps_error *error) {
@@ -135,9 +136,10 @@ static enum ps_status add_row(struct ps_report *report, struct ps_replies *repli
     }
     json_array_foreach(models, i, model) {
         const char *name = json_string_value(ps_json_get(model, "model"));
-        json_t *source = ps_json_get(model, "source");
+        json_t *source = ps_json_get(model, "source"), *sampler = ps_json_get(model, "sampler");
         if (!name || !json_is_integer(source) || json_integer_value(source) != row->key.source)
             continue;
+        if (json_is_integer(sampler) && json_integer_value(sampler) != row->key.sampler) continue;
         PS_TRY(model_index(replies, &report->arena, name, &entry.model, error));
         PS_TRY(add_entry(replies, &entry, error));
     }

@@ -40,7 +40,8 @@ struct ps_result_limit {
 enum { PS_RESULT_PASSES = 20 }; /* k = 2, 4 ... 2^20 */
 
 struct ps_result {
-    const char *model, *role, *dataset;    /* borrowed */
+    const char *model, *role, *dataset; /* borrowed, as the next two */
+    const char *of, *budget; /* the model's own name and its thinking budget; NULL: none */
     int64_t problems, samples, max_tokens; /* samples: of each problem */
     double pass_at_1, low, high;
     double truncated, no_answer;                    /* shares of all samples */
@@ -76,7 +77,8 @@ enum ps_status ps_result_compare(const struct ps_result_problem *a,
 
 /* "results": [...], "pairs": [...], into an object that is open. A result's passes are
  * "pass_at": [{"k", "value", "low", "high"}], its vote "majority": {"value", "low", "high", "tied"}
- * or null, its limits "limits": [{"max_tokens", "pass_at_1", ...}]. */
+ * or null, "of" and "budget" are there under a thinking budget, its limits "limits":
+ * [{"max_tokens", "pass_at_1", ...}]. */
 void ps_results_write(const struct ps_result *results, size_t result_count,
                       const struct ps_result_pair *pairs, size_t pair_count,
                       struct ps_json_writer *writer);

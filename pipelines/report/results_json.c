@@ -72,6 +72,10 @@ static void write_result(const struct ps_result *result, struct ps_json_writer *
     text(writer, "model", result->model);
     text(writer, "role", result->role);
     text(writer, "dataset", result->dataset);
+    if (result->budget) {
+        text(writer, "of", result->of);
+        text(writer, "budget", result->budget);
+    }
     integer(writer, "problems", result->problems);
     integer(writer, "samples", result->samples);
     integer(writer, "max_tokens", result->max_tokens);
@@ -130,6 +134,15 @@ static enum ps_status read_rate(const json_t *object, struct ps_result_rate *rat
     return ps_json_number(object, "high", &rate->high, error);
 }
 
+static enum ps_status read_budget(const json_t *object, struct ps_arena *arena,
+                                  struct ps_result *result, struct ps_error *error) {
+    result->of = result->model;
+    result->budget = NULL;
+    if (!ps_json_get(object, "budget")) return PS_OK;
+    PS_TRY(read_text(object, "of", arena, &result->of, error));
+    return read_text(object, "budget", arena, &result->budget, error);
+}
+
 /* In the order in which they are written: k = 2, 4 ... */
 static enum ps_status read_passes(const json_t *object, struct ps_result *result,
                                   struct ps_error *error) {
@@ -174,6 +187,7 @@ static enum ps_status read_result(const json_t *object, struct ps_arena *arena,
     PS_TRY(read_text(object, "model", arena, &result->model, error));
     PS_TRY(read_text(object, "role", arena, &result->role, error));
     PS_TRY(read_text(object, "dataset", arena, &result->dataset, error));
+    PS_TRY(read_budget(object, arena, result, error));
     PS_TRY(ps_json_integer(object, "problems", 1, INT64_MAX, &result->problems, error));
     PS_TRY(ps_json_integer(object, "samples", 1, INT64_MAX, &result->samples, error));
     PS_TRY(ps_json_integer_or(object, "max_tokens", 1, INT64_MAX, INT64_MAX, &result->max_tokens,

@@ -181,13 +181,30 @@ static enum ps_status score(struct scoring *scoring, const struct verdicts *verd
 
 /* ---- all of them ---- */
 
+static bool same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Of a sweep over thinking budgets: two models under one, and a model under each with itself under
+ * the first. */
+static bool comparable(const struct scoring *scorings, size_t i, size_t j) {
+    const struct ps_result *a = scorings[i].result, *b = scorings[j].result;
+    if (strcmp(a->dataset, b->dataset) != 0) return false;
+    if (same(a->budget, b->budget)) return true;
+    for (size_t first = 0; first < i; first++)
+        if (same(scorings[first].result->of, a->of) &&
+            strcmp(scorings[first].result->dataset, a->dataset) == 0)
+            return false;
+    return same(a->of, b->of);
+}
+
 static enum ps_status compare_all(const struct scoring *scorings, size_t count,
                                   struct ps_result_pair *pairs, size_t *pair_count,
                                   struct ps_error *error) {
     for (size_t i = 0; i < count; i++)
         for (size_t j = i + 1; j < count; j++) {
             const struct ps_result *a = scorings[i].result, *b = scorings[j].result;
-            if (strcmp(a->dataset, b->dataset) != 0) continue;
+            if (!comparable(scorings, i, j)) continue;
             PS_FAIL_IF(a->problems != b->problems, error, PS_ARGUMENT,
                        "%s: %s has %lld problems and %s %lld; they cannot be compared", a->dataset,
                        a->model, (long long)a->problems, b->model, (long long)b->problems);

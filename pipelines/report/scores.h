@@ -7,8 +7,10 @@
 #include "store/store.h"
 
 /* Fills results[0 .. count), of which names, problems, samples, max_tokens and the max_tokens of
- * the limits are set; and *pairs, in the arena: each result with each later one of its data set.
- * traces[i]: rows of result i's replies, `samples` of the first problem, then those of the next.
+ * the limits are set; and *pairs, in the arena: each result with each later one of its data set;
+ * of a sweep over thinking budgets, two models under the same one, and a model under each with
+ * itself under its first. traces[i]: rows of result i's replies, `samples` of the first problem,
+ * then those of the next.
  *
  * A reply of more than max_tokens counts as cut there, and so does one at each limit: the tokens
  * before a limit are the same whatever the limit (docs/numerics.md), and a reply that was cut is

@@ -83,7 +83,7 @@ static enum ps_status open_evaluation(const struct ps_stage_context *context,
                                       struct ps_evaluation *evaluation, struct ps_error *error) {
     const struct evaluate_settings *settings = context->settings;
     struct ps_sampling_set *sets;
-    size_t count = settings->models.count;
+    size_t count;
     *evaluation = (struct ps_evaluation){.context = context, .settings = &settings->sampling};
     PS_TRY(ps_evaluation_limits(&settings->sweep, settings->sampling.max_tokens, context->arena,
                                 &evaluation->limits, &evaluation->limit_count, error));
@@ -91,14 +91,13 @@ static enum ps_status open_evaluation(const struct ps_stage_context *context,
         ps_evaluation_sets(&settings->datasets, &settings->sampling, context->arena, &sets, error));
     evaluation->sets = sets;
     evaluation->set_count = settings->datasets.count;
-    evaluation->models = ps_arena_array(context->arena, count + 1, sizeof *evaluation->models);
-    PS_FAIL_IF_NULL(evaluation->models, error);
+    PS_TRY(ps_evaluation_models(settings->models.items, settings->models.count, &settings->sampling,
+                                context->arena, &evaluation->models, &count, error));
     for (size_t i = 0; i < count; i++) {
         struct ps_evaluation_model *model = &evaluation->models[i];
-        model->name = settings->models.items[i];
-        model->role = role_of(context->pipeline, model->name, context->arena);
-        const char *prompt = ps_string_map_get(&settings->prompt, model->name);
-        PS_TRY(ps_sampling_model(context, model->name, &model->model, error));
+        model->role = role_of(context->pipeline, model->of, context->arena);
+        const char *prompt = ps_string_map_get(&settings->prompt, model->of);
+        PS_TRY(ps_sampling_model(context, model->of, &model->model, error));
         evaluation->model_count++;
         PS_TRY(ps_prompter_open(&model->prompter, context,
                                 prompt ? ps_pipeline_prompt(context->pipeline, prompt) : NULL,

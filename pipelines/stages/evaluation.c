@@ -58,10 +58,39 @@ enum ps_status ps_evaluation_limits(const struct ps_strings *texts, int64_t max_
     return PS_OK;
 }
 
+enum ps_status ps_evaluation_models(const char *const *names, size_t count,
+                                    const struct ps_sampling_settings *settings,
+                                    struct ps_arena *arena, struct ps_evaluation_model **models,
+                                    size_t *model_count, struct ps_error *error) {
+    struct ps_sampling_budget *budgets;
+    size_t budget_count;
+    PS_TRY(ps_sampling_budgets(settings, arena, &budgets, &budget_count, error));
+    PS_FAIL_IF(count == 0, error, PS_ARGUMENT, "models: there is no model to evaluate");
+    struct ps_evaluation_model *next = *models =
+        ps_arena_array(arena, count, budget_count * sizeof **models);
+    PS_FAIL_IF_NULL(next, error);
+    *model_count = count * budget_count;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++)
+            PS_FAIL_IF(strcmp(names[i], names[j]) == 0, error, PS_ARGUMENT,
+                       "models: '%s' is there twice", names[i]);
+        for (size_t b = 0; b < budget_count; b++, next++) {
+            const char *text = budgets[b].text;
+            *next = (struct ps_evaluation_model){
+                .name = text ? ps_arena_format(arena, "%s, thinking %s", names[i], text) : names[i],
+                .of = names[i],
+                .budget = &budgets[b]};
+            PS_FAIL_IF_NULL(next->name, error);
+        }
+    }
+    return PS_OK;
+}
+
 static struct ps_sampling sampling_of(const struct ps_evaluation *evaluation, size_t model) {
     const struct ps_evaluation_model *of = &evaluation->models[model];
-    return (struct ps_sampling){.name = of->name,
+    return (struct ps_sampling){.name = of->of,
                                 .model = of->model,
+                                .budget = of->budget,
                                 .prompter = &of->prompter,
                                 .sets = evaluation->sets,
                                 .set_count = evaluation->set_count,
@@ -69,12 +98,8 @@ static struct ps_sampling sampling_of(const struct ps_evaluation *evaluation, si
 }
 
 enum ps_status ps_evaluation_check(const struct ps_evaluation *evaluation, struct ps_error *error) {
-    PS_FAIL_IF(evaluation->model_count == 0, error, PS_ARGUMENT, "there is no model to evaluate");
     for (size_t i = 0; i < evaluation->model_count; i++) {
         struct ps_sampling sampling = sampling_of(evaluation, i);
-        for (size_t j = 0; j < i; j++)
-            PS_FAIL_IF(strcmp(evaluation->models[j].name, sampling.name) == 0, error, PS_ARGUMENT,
-                       "models: '%s' is there twice", sampling.name);
         PS_TRY(ps_sampling_check(&sampling, error));
     }
     return PS_OK;
@@ -84,6 +109,7 @@ enum ps_status ps_evaluation_show_prompts(const struct ps_evaluation *evaluation
                                           struct ps_error *error) {
     for (size_t i = 0; i < evaluation->model_count; i++) {
         struct ps_sampling sampling = sampling_of(evaluation, i);
+        if (i > 0 && evaluation->models[i - 1].of == evaluation->models[i].of) continue;
         PS_TRY(ps_sampling_show(&sampling, out, error));
     }
     return PS_OK;
@@ -176,6 +202,8 @@ static enum ps_status compute(struct run *run, struct ps_error *error) {
             struct ps_result *result = &outcome->results[outcome->result_count++];
             *result = (struct ps_result){.model = evaluation->models[m].name,
                                          .role = evaluation->models[m].role,
+                                         .of = evaluation->models[m].of,
+                                         .budget = evaluation->models[m].budget->text,
                                          .dataset = evaluation->sets[set].dataset,
                                          .problems = (int64_t)count,
                                          .samples = evaluation->sets[set].samples};
@@ -184,8 +212,7 @@ static enum ps_status compute(struct run *run, struct ps_error *error) {
         }
         offset += count * (size_t)evaluation->sets[set].samples;
     }
-    for (size_t m = 0; m < evaluation->model_count; m++)
-        outcome->sources[m] = run->traces[m].source;
+    for (size_t m = 0; m < evaluation->model_count; m++) outcome->traces_of[m] = &run->traces[m];
     return ps_scores_compute(run->store, outcome->results, outcome->traces, outcome->result_count,
                              evaluation->context->arena, &outcome->pairs, &outcome->pair_count,
                              error);
@@ -200,10 +227,10 @@ static enum ps_status allocate(struct run *run, struct ps_error *error) {
     *outcome = (struct ps_evaluation_outcome){
         .results = ps_arena_array(arena, models * sets, sizeof *outcome->results),
         .traces = ps_arena_array(arena, models * sets, sizeof *outcome->traces),
-        .sources = ps_arena_array(arena, models, sizeof *outcome->sources),
+        .traces_of = ps_arena_array(arena, models, sizeof *outcome->traces_of),
     };
     PS_FAIL_IF(!run->prompts || !run->traces || !outcome->results || !outcome->traces ||
-                   !outcome->sources,
+                   !outcome->traces_of,
                error, PS_MEMORY, "out of memory");
     return PS_OK;
 }
@@ -239,7 +266,9 @@ void ps_evaluation_write(const struct ps_evaluation *evaluation,
         ps_json_write_key(writer, "role");
         ps_json_write_string(writer, evaluation->models[i].role);
         ps_json_write_key(writer, "source");
-        ps_json_write_integer(writer, outcome->sources[i]);
+        ps_json_write_integer(writer, outcome->traces_of[i]->source);
+        ps_json_write_key(writer, "sampler");
+        ps_json_write_integer(writer, outcome->traces_of[i]->sampler);
         ps_json_write_end_object(writer);
     }
     ps_json_write_end_array(writer);

@@ -6,8 +6,11 @@
 #include "pipelines/report/results.h"
 #include "pipelines/stages/sampling.h"
 
+/* A model under one thinking budget: "student", or "student, thinking 512". */
 struct ps_evaluation_model {
-    const char *name, *role;        /* role: "teacher", "base", "student", "other" */
+    const char *name, *role; /* role: "teacher", "base", "student", "other" */
+    const char *of;          /* the model's own name */
+    const struct ps_sampling_budget *budget;
     struct ps_sampling_model model; /* its folder is NULL in check alone */
     struct ps_prompter prompter;
 };
@@ -23,6 +26,13 @@ struct ps_evaluation {
     const int64_t *limits; /* of max_tokens, ascending: scores as if each had been the limit */
     size_t limit_count;
 };
+
+/* The models of an evaluation, for each of `names` one under each budget of the settings: their
+ * names and budgets are set, the rest is zero. */
+enum ps_status ps_evaluation_models(const char *const *names, size_t count,
+                                    const struct ps_sampling_settings *settings,
+                                    struct ps_arena *arena, struct ps_evaluation_model **models,
+                                    size_t *model_count, struct ps_error *error);
 
 /* One setting of the stage and of the command. */
 #define PS_EVALUATION_SWEEP(at)                                                                    \
@@ -64,8 +74,8 @@ struct ps_evaluation_outcome {
     size_t result_count;
     struct ps_result_pair *pairs; /* each model with each later one */
     size_t pair_count;
-    const int64_t **traces; /* [result_count]: see ps_scores_compute */
-    int64_t *sources;       /* [model_count]: the model's row of `source` in the store */
+    const int64_t **traces;                    /* [result_count]: see ps_scores_compute */
+    const struct ps_sample_traces **traces_of; /* [model_count] */
     int64_t graded, replies, sampled;
 };
 
@@ -74,8 +84,8 @@ struct ps_evaluation_outcome {
 enum ps_status ps_evaluation_run(const struct ps_evaluation *evaluation, const char *path,
                                  struct ps_evaluation_outcome *outcome, struct ps_error *error);
 
-/* Into an open object: "results", "pairs", "grader", and "models": [{"model", "role", "source"}].
- */
+/* Into an open object: "results", "pairs", "grader", and "models": [{"model", "role", "source",
+ * "sampler"}]: the rows of the store that its replies are of. */
 void ps_evaluation_write(const struct ps_evaluation *evaluation,
                          const struct ps_evaluation_outcome *outcome,
                          struct ps_json_writer *writer);

@@ -64,7 +64,8 @@ static enum ps_status work_open(struct work *work, const struct ps_stage_context
                                           .sets = work->sets,
                                           .set_count = count,
                                           .settings = &settings->sampling};
-    return PS_OK;
+    return ps_sampling_one_budget(&settings->sampling, context->arena, &work->sampling.budget,
+                                  error);
 }
 
 static void work_close(struct work *work) {

@@ -15,7 +15,9 @@ static struct ps_sample_sampler sampler_of(const struct ps_sampling *sampling) {
                                       .top_p = settings->top_p,
                                       .min_p = settings->min_p,
                                       .top_k = settings->top_k,
-                                      .seed = sampling->prompter->context->seed};
+                                      .seed = sampling->prompter->context->seed,
+                                      .thinking =
+                                          sampling->budget ? &sampling->budget->thinking : NULL};
 }
 
 /* ---- names ---- */
@@ -76,7 +78,7 @@ static enum ps_status check_first(const struct ps_sampling *sampling, const stru
                    "%s: the first prompt has %zu tokens; the model's %lld positions leave no room "
                    "for a reply",
                    sampling->name, prompts.items[i].count, (long long)local->config->max_positions);
-    return PS_OK;
+    return ps_sampling_check_budget(sampling, local->tokenizer, &prompts, error);
 }
 
 enum ps_status ps_sampling_check(const struct ps_sampling *sampling, struct ps_error *error) {
@@ -228,7 +230,11 @@ static enum ps_status sample_missing(const struct ps_sampling *sampling, struct 
                                      struct ps_sample_report *report, struct ps_error *error) {
     struct ps_sample_survey survey;
     struct ps_buffer provenance;
-    struct telling telling = {progress, sampling->name, false};
+    struct ps_arena *arena = sampling->prompter->context->arena;
+    const char *budget = sampling->budget ? sampling->budget->text : NULL;
+    const char *label =
+        budget ? ps_arena_format(arena, "%s, thinking %s", sampling->name, budget) : NULL;
+    struct telling telling = {progress, label ? label : sampling->name, false};
     struct ps_sample_job job = {
         .store = store,
         .source_name = sampling->name,
@@ -274,8 +280,13 @@ enum ps_status ps_sampling_run(const struct ps_sampling *sampling, struct ps_sto
     PS_TRY_DONE(ps_sampling_render(sampling, local.tokenizer, prompts, error));
     PS_TRY_DONE(
         sample_missing(sampling, store, progress, prompts, &local, source.data, report, error));
-    status = ps_sample_traces(store, source.data, &sampler, prompts->items, prompts->count,
-                              sampling->prompter->context->arena, traces, error);
+    PS_TRY_DONE(ps_sample_traces(store, source.data, &sampler, prompts->items, prompts->count,
+                                 sampling->prompter->context->arena, traces, error));
+    if (sampling->budget && sampling->budget->text && sampling->budget->thinking.most != 0 &&
+        traces->present && !traces->thoughts)
+        ps_log_warning("%s: no reply has a thought between <think> and </think>; the thinking "
+                       "budget %s has bounded nothing",
+                       sampling->name, sampling->budget->text);
 done:
     ps_buffer_release(&source);
     ps_local_close(&local);

@@ -20,6 +20,9 @@ struct ps_sampling_settings {
     int64_t sequences, rows, threads, cache_bytes;
     double keep; /* seconds */
     const char *backend;
+    struct ps_strings thinking_budget;
+    const char *thinking_end, *thinking_wait;
+    int64_t thinking_waits;
 };
 extern const char *const ps_sampling_precisions[];
 
@@ -43,6 +46,19 @@ extern const char *const ps_sampling_precisions[];
     {"max_tokens", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, max_tokens),                     \
      .fallback = max_tokens_text, .minimum = 1, .maximum = 1 << 24, .identity = true,            \
      .unit = "tokens", .help = "a longer reply is cut; raised later, it goes on from there"},    \
+    {"thinking_budget", PS_SETTING_STRINGS, PS_SAMPLING_ITEM(offset, thinking_budget),           \
+     .identity = true, .unit = "tokens",                                                         \
+     .help = "how long a thought may be: 512 (at most), 512- (at least), 512-2048, or none"},    \
+    {"thinking_end", PS_SETTING_STRING, PS_SAMPLING_ITEM(offset, thinking_end),                  \
+     .identity = true,                                                                           \
+     .help = "what ends a thought that has used its budget up; by default </think> and an "      \
+             "empty line"},                                                                      \
+    {"thinking_wait", PS_SETTING_STRING, PS_SAMPLING_ITEM(offset, thinking_wait),                \
+     .fallback = "Wait", .identity = true,                                                       \
+     .help = "what a thought goes on with that would end before its least tokens"},              \
+    {"thinking_waits", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, thinking_waits),             \
+     .fallback = "4", .minimum = 0, .maximum = 1 << 20, .identity = true,                        \
+     .help = "how often that is done in one reply"},                                             \
     {"precision", PS_SETTING_ENUM, PS_SAMPLING_ITEM(offset, precision),                          \
      .fallback = "auto", .names = ps_sampling_precisions, .identity = true,                      \
      .help = "what is computed in; auto is f32 for weights in F32, else bf16"},                  \
@@ -79,6 +95,23 @@ enum ps_status ps_sampling_model(const struct ps_stage_context *context, const c
 /* The value of a map for this key, else that of "default", else NULL. */
 const char *ps_string_map_get(const struct ps_string_map *map, const char *key);
 
+/* The budgets of the setting thinking_budget, in the arena; one that bounds nothing where it is not
+ * set. PS_ARGUMENT for one that is not understood, or leaves no token of max_tokens for an answer.
+ */
+struct ps_sampling_budget {
+    const char *text; /* as written; NULL: bounds nothing */
+    struct ps_sample_thinking thinking;
+};
+enum ps_status ps_sampling_budgets(const struct ps_sampling_settings *settings,
+                                   struct ps_arena *arena, struct ps_sampling_budget **budgets,
+                                   size_t *count, struct ps_error *error);
+
+/* The one budget of a work that takes no list. */
+enum ps_status ps_sampling_one_budget(const struct ps_sampling_settings *settings,
+                                      struct ps_arena *arena,
+                                      const struct ps_sampling_budget **budget,
+                                      struct ps_error *error);
+
 struct ps_sampling_set {
     const char *dataset;
     int64_t samples; /* replies for each row */
@@ -92,6 +125,7 @@ struct ps_sampling {
     const struct ps_sampling_set *sets;
     size_t set_count;
     const struct ps_sampling_settings *settings;
+    const struct ps_sampling_budget *budget; /* NULL: none */
 };
 
 /* Every row of every set (at most `limit` of each) as a prompt, in their order; with ids if there
@@ -122,6 +156,12 @@ enum ps_status ps_sampling_check(const struct ps_sampling *sampling, struct ps_e
 /* The first prompt of each set as the model reads it, with what is to be known of its template. */
 enum ps_status ps_sampling_show(const struct ps_sampling *sampling, FILE *out,
                                 struct ps_error *error);
+
+/* PS_ARGUMENT: the model's tokenizer or its prompts do not go with the budget. */
+enum ps_status ps_sampling_check_budget(const struct ps_sampling *sampling,
+                                        const struct ps_tokenizer *tokenizer,
+                                        const struct ps_sampling_prompts *prompts,
+                                        struct ps_error *error);
 
 /* What the store at `path` holds of it; one that is not there holds nothing. */
 enum ps_status ps_sampling_survey(const struct ps_sampling *sampling, const char *path,

@@ -74,6 +74,28 @@ grep -qE '"truncated":0\.[0-9]' short || fail "all replies or none are cut: $(ca
 "$potstill" "${sweep[@]}" --max-tokens 100 --out long.db --json --quiet | cmp - short.json ||
     fail 'long replies change the score at a smaller limit'
 
+# ---- thinking budgets ----
+
+thinking=(evaluate --model base=m1 --dataset arith/test=2 --limit 6 --temperature 1.5 --seed 2
+    --max-tokens 60 --prefill '<think>
+')
+expect 0 '36 replies, 36 of them sampled now' "${thinking[@]}" --thinking-budget none,7,20- --out thoughts.db
+expect 0 '^arith/test +base, thinking 7 +base +6 +2 ' \
+    "${thinking[@]}" --thinking-budget none,7,20- --out thoughts.db
+expect 0 '24 replies, 0 of them sampled now' "${thinking[@]}" --thinking-budget 20-,7 --out thoughts.db
+"$potstill" "${thinking[@]}" --thinking-budget none,7,20- --out thoughts.db --json --quiet >thoughts.json
+grep -q '"model":"base, thinking 7","role":"base","dataset":"arith/test","of":"base","budget":"7"' \
+    thoughts.json || fail "no budget in $(cat thoughts.json)"
+[ "$(grep -o '"difference"' thoughts.json | wc -l)" = 2 ] || fail "not 2 pairs: $(cat thoughts.json)"
+expect 2 'leaves none of max_tokens, 60' "${thinking[@]}" --thinking-budget 60 --out thoughts.db
+expect 2 "'-5' is not understood" "${thinking[@]}" --thinking-budget=-5 --out thoughts.db
+expect 2 'must have </think> once' "${thinking[@]}" --thinking-budget 5 --thinking-end so --out thoughts.db
+expect 2 'takes several' sample --model m1 --dataset arith/test --limit 2 --thinking-budget 5,6 thoughts.db
+expect 2 'thinking is off' evaluate --model base=m1 --dataset arith/test=1 --limit 2 --max-tokens 9 \
+    --prefill '<think></think>' --thinking-budget 5 --out thoughts.db
+expect 0 'no reply has a thought' evaluate --model base=m1 --dataset arith/test=1 --limit 2 \
+    --max-tokens 9 --temperature 0 --thinking-budget 5 --out thoughts.db
+
 # ---- resuming ----
 
 traces_in() {

@@ -135,6 +135,28 @@ static void limits_cut(void **state) {
     assert_true(limits[0][1].low < limits[0][1].pass_at_1);
 }
 
+static void budgets_are_compared(void **state) {
+    (void)state;
+    static const struct {
+        const char *of[2], *budget[2];
+        size_t pairs;
+    } cases[] = {
+        {{"a", "b"}, {NULL, NULL}, 1}, {{"a", "b"}, {"5", "5"}, 1}, {{"a", "a"}, {NULL, "5"}, 1},
+        {{"a", "b"}, {NULL, "5"}, 0},  {{"a", "b"}, {"4", "5"}, 0},
+    };
+    struct ps_result_pair *pairs;
+    size_t pair_count;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        begin(32);
+        for (int m = 0; m < 2; m++) {
+            results[m].of = cases[i].of[m];
+            results[m].budget = cases[i].budget[m];
+        }
+        assert_ok(compute(&pairs, &pair_count));
+        assert_int_equal(pair_count, cases[i].pairs);
+    }
+}
+
 static void missing_is_refused(void **state) {
     (void)state;
     struct ps_result_pair *pairs;
@@ -194,9 +216,8 @@ static void scored_again(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_and_votes),
-        cmocka_unit_test(limits_cut),
-        cmocka_unit_test(missing_is_refused),
+        cmocka_unit_test(scores_and_votes),     cmocka_unit_test(limits_cut),
+        cmocka_unit_test(budgets_are_compared), cmocka_unit_test(missing_is_refused),
         cmocka_unit_test(scored_again),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

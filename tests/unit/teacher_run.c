@@ -58,7 +58,7 @@ static struct ps_store *open_store(void) {
     return store;
 }
 
-static const struct ps_sample_sampler sampler = {.temperature = 1, .top_p = 1, .seed = 11};
+static struct ps_sample_sampler sampler = {.temperature = 1, .top_p = 1, .seed = 11};
 
 /* How a run is made; zero: as usual. */
 struct options {
@@ -341,6 +341,134 @@ static void equal_prompts_are_sampled_once(void **state) {
     ps_store_close(store);
 }
 
+/* ---- budgets ---- */
+
+static void budgets_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t least, most;
+    } good[] = {{"none", 0, -1}, {"0", 0, 0}, {"512", 0, 512}, {"512-", 512, -1}, {"7-7", 7, 7}};
+    static const char *const bad[] = {"",     "-",   "-5",   "5-4",         "5 ",
+                                      "0-5x", "all", "0x10", "99999999999", "0-"};
+    struct ps_sample_thinking thinking;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(ps_sample_thinking_read(good[i].text, &thinking));
+        assert_int_equal(thinking.least, good[i].least);
+        assert_int_equal(thinking.most, good[i].most);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (ps_sample_thinking_read(bad[i], &thinking)) fail_msg("'%s' was read", bad[i]);
+}
+
+/* A sampler is known by the bounds that bind, and by no others. */
+static void budgets_are_identity(void **state) {
+    (void)state;
+    static const struct {
+        struct ps_sample_thinking thinking;
+        const char *json;
+    } cases[] = {
+        {{.most = -1, .end = "e", .wait = "w", .waits = 4}, "\"seed\":11}"},
+        {{.most = 5, .end = "e", .wait = "w", .waits = 4},
+         "\"seed\":11,\"thinking\":{\"most\":5,\"end\":\"e\"}}"},
+        {{.most = -1, .least = 3, .end = "e", .wait = "w", .waits = 4},
+         "\"seed\":11,\"thinking\":{\"least\":3,\"waits\":4,\"wait\":\"w\"}}"},
+        {{.most = -1, .least = 3, .end = "e", .wait = "w"}, "\"seed\":11}"},
+    };
+    struct ps_buffer json;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ps_sample_sampler bounded = {.seed = 11, .thinking = &cases[i].thinking};
+        ps_buffer_init(&json, 1 << 12);
+        assert_ok(ps_sample_sampler_json(&bounded, &json, &error));
+        assert_string_equal(strstr(json.data, "\"seed\""), cases[i].json);
+        ps_buffer_release(&json);
+    }
+}
+
+static void budgets_need_their_tokens(void **state) {
+    (void)state;
+    static const struct {
+        const char *end, *wait, *message;
+    } cases[] = {
+        {"then", "Wait", "thinking_end: 'then' must have </think> once"},
+        {"</think></think>", "Wait", "must have </think> once"},
+        {"</think><|im_end|>", "Wait", "a control token other than </think>"},
+        {"</think>", "", "thinking_wait: the text has no tokens"},
+        {"</think>", "</think>", "thinking_wait: '</think>' must not have </think>"},
+    };
+    struct ps_generate_thinking bounds;
+    struct ps_tokenizer *tokenizer;
+    struct ps_arena arena;
+    assert_ok(ps_tokenizer_open(model, &tokenizer, &error));
+    ps_arena_init(&arena, 1 << 20);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ps_sample_thinking thinking = {
+            .most = 5, .least = 5, .waits = 1, .end = cases[i].end, .wait = cases[i].wait};
+        assert_fails(ps_sample_thinking_encode(&thinking, tokenizer, &arena, &bounds, &error),
+                     PS_ARGUMENT, cases[i].message);
+    }
+    ps_arena_release(&arena);
+    ps_tokenizer_close(tokenizer);
+}
+
+/* Where the prompt opens the thought (row 1) it has 9 to 17 tokens, of which 17 are forced; where a
+ * wait is forced it stands in the text. */
+static void thoughts_are_within(struct ps_store *store, int32_t close) {
+    struct ps_store_cursor *cursor;
+    struct ps_store_row row;
+    struct ps_arena arena;
+    int forced = 0;
+    ps_arena_init(&arena, 1 << 24);
+    assert_ok(ps_store_query(store, NULL, &cursor, &error));
+    for (bool more = true; more;) {
+        struct ps_store_trace trace;
+        int64_t thought = 0;
+        assert_ok(ps_store_next(cursor, &row, &more, &error));
+        if (!more || row.row != 1) continue;
+        assert_ok(ps_store_read_trace(store, row.id, &arena, &trace, &error));
+        while (thought < trace.output_tokens && trace.ids[thought] != close) thought++;
+        assert_in_range(thought, 9, 17);
+        assert_true(thought < trace.output_tokens && trace.logprobs[thought] < 0);
+        forced += thought == 17;
+    }
+    assert_true(forced > 0);
+    ps_store_cursor_close(cursor);
+    ps_arena_release(&arena);
+}
+
+static void budgets_bind(void **state) {
+    (void)state;
+    static const struct ps_sample_thinking thinking = {
+        .most = 17, .least = 9, .waits = 100, .end = "</think>\n\n", .wait = "the cat"};
+    struct ps_store *store = open_store(), *alone = open_store();
+    struct ps_tokenizer *tokenizer;
+    struct ps_sample_report report;
+    assert_ok(ps_tokenizer_open(model, &tokenizer, &error));
+    int32_t close = (int32_t)ps_tokenizer_find(tokenizer, "</think>", 8);
+    ps_tokenizer_close(tokenizer);
+    make_prompts(SAMPLES);
+    sampler.temperature = 3; /* so that tags and ends are drawn early and often */
+    sampler.thinking = &thinking;
+    run_well(store, (struct options){0});
+    thoughts_are_within(store, close);
+    /* One at a time, cut at 14 tokens first, then stopped again and again: the same traces. */
+    run_well(alone, (struct options){.sequences = 1, .rows = 1, .max_tokens = 14});
+    for (int stop_after = 2;; stop_after += 3) {
+        struct options options = {.sequences = 1 + stop_after % 3, .stop_after = stop_after};
+        enum ps_status status = run(alone, options, PROMPTS, &report);
+        if (status == PS_OK) break;
+        assert_int_equal(status, PS_STOPPED);
+    }
+    struct ps_hash one = hash_of(store), other = hash_of(alone);
+    assert_memory_equal(&one, &other, sizeof one);
+    /* Without bounds nothing of it is taken for one's own. */
+    sampler.thinking = NULL;
+    assert_int_equal(run_well(store, (struct options){0}).sampled, PROMPTS * SAMPLES);
+    sampler.temperature = 1;
+    ps_store_close(alone);
+    ps_store_close(store);
+}
+
 static void keys_differ(void **state) {
     (void)state;
     struct ps_hash a = ps_hash_bytes("a", 1), b = ps_hash_bytes("b", 1);
@@ -360,6 +488,10 @@ int main(void) {
         cmocka_unit_test(partial_longer_than_wanted),
         cmocka_unit_test(failures_are_attempts),
         cmocka_unit_test(equal_prompts_are_sampled_once),
+        cmocka_unit_test(budgets_are_read),
+        cmocka_unit_test(budgets_are_identity),
+        cmocka_unit_test(budgets_need_their_tokens),
+        cmocka_unit_test(budgets_bind),
         cmocka_unit_test(keys_differ),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
