@@ -184,10 +184,9 @@ enum ps_status ps_store_frame_encode(struct ps_store *store, struct ps_buffer *o
     return PS_OK;
 }
 
-enum ps_status ps_store_frame_decode(struct ps_store *store, struct ps_buffer *out,
-                                     const void *data, size_t size, int64_t raw_bytes,
-                                     const void *prefix, size_t prefix_size,
-                                     struct ps_error *error) {
+enum ps_status ps_store_frame_decode(ZSTD_DCtx *context, struct ps_buffer *out, const void *data,
+                                     size_t size, int64_t raw_bytes, const void *prefix,
+                                     size_t prefix_size, struct ps_error *error) {
     static const unsigned char magic[4] = {0x28, 0xB5, 0x2F, 0xFD};
     enum { CHECKSUM_FLAG = 4 }; /* of the frame header descriptor, the byte behind the magic */
     const unsigned char *bytes = data;
@@ -204,7 +203,6 @@ enum ps_status ps_store_frame_decode(struct ps_store *store, struct ps_buffer *o
                "the frame is cut short, or more follows it");
     out->size = 0;
     PS_FAIL_IF(!ps_buffer_reserve(out, (size_t)raw_bytes), error, PS_MEMORY, "out of memory");
-    ZSTD_DCtx *context = store->decompressor;
     ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters);
     size_t code = prefix ? ZSTD_DCtx_refPrefix(context, prefix, prefix_size) : 0;
     if (!ZSTD_isError(code))

@@ -37,7 +37,7 @@ static enum ps_status decode(struct ps_store *store, sqlite3_stmt *statement, in
     int64_t raw_bytes = sqlite3_column_int64(statement, 1);
     if (!data && size > 0) return ps_error_set(error, PS_MEMORY, "out of memory");
     enum ps_status status =
-        ps_store_frame_decode(store, out, data ? data : "", size, raw_bytes,
+        ps_store_frame_decode(store->decompressor, out, data ? data : "", size, raw_bytes,
                               base ? base->data : NULL, base ? base->size : 0, error);
     return status == PS_CORRUPT ? damaged(store, id, error) : status;
 }

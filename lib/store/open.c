@@ -122,8 +122,10 @@ static enum ps_status configure(struct ps_store *store, const char *network,
     sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_limit(database, SQLITE_LIMIT_LENGTH, 2 * PS_STORE_BODY_LIMIT);
     sqlite3_busy_timeout(database, 2000);
-    PS_TRY(execute(store, "PRAGMA mmap_size=0; PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON",
-                   error));
+    PS_TRY(execute(
+        store,
+        "PRAGMA mmap_size=0; PRAGMA cache_size=-65536; PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON",
+        error));
     if (store->mode == PS_STORE_READ) {
         sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         return execute(store, "PRAGMA query_only=ON", error);

@@ -73,7 +73,9 @@ static bool join_item(struct ps_store_sql *sql, const struct ps_store_filter *fi
            where_text(sql, "j.split = ", filter->split) && add(sql, ")");
 }
 
-static bool where(struct ps_store_sql *sql, const struct ps_store_filter *filter) {
+/* found: ids of the traces that contain the filter's text, or NULL. */
+static bool where(struct ps_store_sql *sql, const struct ps_store_filter *filter,
+                  const char *found) {
     bool none = filter->verdict && strcmp(filter->verdict, "none") == 0;
     bool fits = add(sql, " WHERE true");
     if (filter->dataset || filter->split) fits = fits && add(sql, " AND i.id IS NOT NULL");
@@ -102,14 +104,9 @@ static bool where(struct ps_store_sql *sql, const struct ps_store_filter *filter
                           filter->ungraded) &&
                add(sql, ")");
     fits = fits && where_prompt(sql, filter->prompt) && where_difficulty(sql, filter->difficulty);
-    /* Last, since it unpacks what is left. */
-    if (filter->text)
-        fits = fits &&
-               where_text(sql,
-                          "potstill_contains(t.frame, t.offset, t.reasoning_bytes, "
-                          "t.content_bytes, ",
-                          filter->text) &&
-               add(sql, ")");
+    if (found)
+        fits = fits && where_text(sql, "t.id IN (SELECT value FROM json_each(", found) &&
+               add(sql, "))");
     return fits;
 }
 
@@ -133,8 +130,9 @@ enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
     if (!filter) filter = &everything;
     PS_FAIL_IF(filter->prompt && !hash_bounds(filter->prompt, &first, &last), error, PS_ARGUMENT,
                "'%.80s' is no beginning of a prompt's hash", filter->prompt);
-    if (filter->text) PS_TRY(ps_store_search_begin(store, error));
     struct ps_store_sql sql = {.count = 0};
+    struct ps_buffer found = {0};
+    if (filter->text) PS_TRY(ps_store_search(store, filter, &found, error));
     ps_buffer_init(&sql.text, 16384);
     enum ps_status status = PS_OK;
     /* Prompts in the order of their hash, so that a list with a limit need not sort all traces. */
@@ -146,7 +144,7 @@ enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
         join_item(&sql, filter) &&
         add(&sql, " LEFT JOIN verdict v ON v.trace = t.id AND "
                   "v.number = " PS_STORE_COUNTING_VERDICT) &&
-        where(&sql, filter) && add(&sql, tail);
+        where(&sql, filter, found.data) && add(&sql, tail);
     if (fits && filter->limit > 0 && strstr(tail, "ORDER BY"))
         fits = ps_buffer_format(&sql.text, " LIMIT %lld", (long long)filter->limit);
     PS_FAIL_DONE_IF(!fits, error, PS_MEMORY, "out of memory");
@@ -158,6 +156,7 @@ enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
         sqlite3_finalize(*statement);
     }
 done:
+    ps_buffer_release(&found);
     ps_buffer_release(&sql.text);
     return status;
 }
@@ -183,7 +182,7 @@ enum ps_status ps_store_query(struct ps_store *store, const struct ps_store_filt
         "t.duration, t.reasoning_bytes, t.content_bytes, "
         "EXISTS (SELECT 1 FROM item k WHERE k.prompt = t.prompt AND k.split = 'test'), "
         "t.checksum",
-        filter, " ORDER BY p.hash, s.hash, m.hash, t.sample", &cursor->statement, error);
+        filter, PS_STORE_LIST_ORDER, &cursor->statement, error);
     if (status == PS_OK)
         *result = cursor;
     else

@@ -23,7 +23,12 @@ enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
                                   const struct ps_store_filter *filter, const char *tail,
                                   sqlite3_stmt **statement, struct ps_error *error);
 
+/* The order of lists: that of the traces' identities. */
+#define PS_STORE_LIST_ORDER " ORDER BY p.hash, s.hash, m.hash, t.sample"
+
 /* ---- search.c ---- */
 
-/* Makes potstill_contains known to SQL. */
-enum ps_status ps_store_search_begin(struct ps_store *store, struct ps_error *error);
+/* The traces that fit the filter, its text included, as a JSON array of their ids; with a limit at
+ * least the first so many, if there are. ids is new, to be released. */
+enum ps_status ps_store_search(struct ps_store *store, const struct ps_store_filter *filter,
+                               struct ps_buffer *ids, struct ps_error *error);

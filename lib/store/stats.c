@@ -3,6 +3,7 @@
 #include "query_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,72 +14,91 @@ static int64_t file_size(const char *path, const char *suffix) {
     return stat(name, &about) == 0 ? (int64_t)about.st_size : 0;
 }
 
+static void count(struct ps_store_count *counts, size_t room, const char *name) {
+    for (size_t i = 0; i < room; i++) {
+        if (counts[i].count == 0) snprintf(counts[i].name, sizeof counts[i].name, "%s", name);
+        if (strcmp(counts[i].name, name) != 0) continue;
+        counts[i].count++;
+        return;
+    }
+}
+
+static int by_name(const void *a, const void *b) {
+    const struct ps_store_count *left = a, *right = b;
+    return (left->count == 0) != (right->count == 0) ? (left->count == 0) - (right->count == 0)
+                                                     : strcmp(left->name, right->name);
+}
+
+static void add(struct ps_store_stats *stats, sqlite3_stmt *s, int64_t *prompt) {
+    const char *verdict = (const char *)sqlite3_column_text(s, 1);
+    stats->traces++;
+    stats->prompts += sqlite3_column_int64(s, 0) != *prompt;
+    *prompt = sqlite3_column_int64(s, 0);
+    stats->tokens += sqlite3_column_int64(s, 3);
+    stats->text_bytes += sqlite3_column_int64(s, 4);
+    count(stats->verdicts, PS_STORE_VERDICTS, verdict ? verdict : "none");
+    count(stats->finishes, PS_STORE_FINISHES, sqlite3_column_int(s, 2) ? "length" : "stop");
+}
+
+/* In one pass: what makes it slow is finding each trace's verdict. */
 static enum ps_status totals(struct ps_store *store, const struct ps_store_filter *filter,
                              struct ps_store_stats *stats, struct ps_error *error) {
     sqlite3_stmt *s;
-    bool row;
+    bool row = true;
+    int64_t prompt = 0;
     PS_TRY(ps_store_sql_build(store,
-                              "count(*), count(DISTINCT t.prompt), sum(t.output_tokens), "
-                              "sum(t.reasoning_bytes + t.content_bytes)",
-                              filter, "", &s, error));
-    enum ps_status status = ps_store_step(store, s, &row, error);
-    if (status == PS_OK && row) {
-        stats->traces = sqlite3_column_int64(s, 0);
-        stats->prompts = sqlite3_column_int64(s, 1);
-        stats->tokens = sqlite3_column_int64(s, 2);
-        stats->text_bytes = sqlite3_column_int64(s, 3);
+                              "t.prompt, v.verdict, t.finish_reason = 'length', t.output_tokens, "
+                              "t.reasoning_bytes + t.content_bytes",
+                              filter, " ORDER BY p.id", &s, error));
+    enum ps_status status = PS_OK;
+    while (row && status == PS_OK) {
+        status = ps_store_step(store, s, &row, error);
+        if (status == PS_OK && row) add(stats, s, &prompt);
     }
     sqlite3_finalize(s);
+    qsort(stats->verdicts, PS_STORE_VERDICTS, sizeof *stats->verdicts, by_name);
+    qsort(stats->finishes, PS_STORE_FINISHES, sizeof *stats->finishes, by_name);
     return status;
 }
 
-static enum ps_status count_by(struct ps_store *store, const struct ps_store_filter *filter,
-                               const char *columns, struct ps_store_count *counts, size_t room,
-                               struct ps_error *error) {
+/* Bytes of token ids and log-probabilities, and how many tokens they are of. Rows of `tokens` are
+ * as large as a page until they are packed: they are read once. */
+static enum ps_status tokens(struct ps_store *store, struct ps_store_stats *stats,
+                             struct ps_error *error) {
     sqlite3_stmt *s;
-    bool row = true;
-    PS_TRY(ps_store_sql_build(store, columns, filter, " GROUP BY 1", &s, error));
-    enum ps_status status = PS_OK;
-    for (size_t i = 0; row && status == PS_OK;) {
-        status = ps_store_step(store, s, &row, error);
-        if (status != PS_OK || !row || i == room) continue;
-        const char *name = (const char *)sqlite3_column_text(s, 0);
-        snprintf(counts[i].name, sizeof counts[i].name, "%s", name ? name : "");
-        counts[i++].count = sqlite3_column_int64(s, 1);
-    }
-    sqlite3_finalize(s);
-    return status;
+    bool row;
+    PS_TRY(ps_store_prepare(store, &s, error,
+                            "SELECT total(length(k.ids)), total(length(k.logprobs)), "
+                            "total(t.output_tokens * (k.ids IS NOT NULL)), "
+                            "total(t.output_tokens * (k.logprobs IS NOT NULL)) "
+                            "FROM tokens k CROSS JOIN trace t ON t.id = k.trace",
+                            ""));
+    PS_TRY(ps_store_step(store, s, &row, error));
+    stats->ids_bytes = sqlite3_column_int64(s, 0);
+    stats->logprobs_bytes = sqlite3_column_int64(s, 1);
+    stats->ids_tokens = sqlite3_column_int64(s, 2);
+    stats->logprobs_tokens = sqlite3_column_int64(s, 3);
+    sqlite3_reset(s);
+    PS_TRY(ps_store_prepare(store, &s, error,
+                            "SELECT total(length(data)), total(length(ids)), "
+                            "total(length(logprobs)) FROM frame",
+                            ""));
+    PS_TRY(ps_store_step(store, s, &row, error));
+    stats->body_bytes = sqlite3_column_int64(s, 0);
+    stats->ids_bytes += sqlite3_column_int64(s, 1);
+    stats->logprobs_bytes += sqlite3_column_int64(s, 2);
+    sqlite3_reset(s);
+    return PS_OK;
 }
 
 enum ps_status ps_store_stats(struct ps_store *store, const struct ps_store_filter *filter,
                               struct ps_store_stats *stats, struct ps_error *error) {
     *stats = (struct ps_store_stats){0};
     PS_TRY(totals(store, filter, stats, error));
-    PS_TRY(count_by(store, filter, "coalesce(v.verdict, 'none'), count(*)", stats->verdicts,
-                    PS_STORE_VERDICTS, error));
-    PS_TRY(count_by(store, filter, "t.finish_reason, count(*)", stats->finishes, PS_STORE_FINISHES,
-                    error));
     PS_TRY(ps_store_get(store, &stats->items, error, "SELECT count(*) FROM item", ""));
     PS_TRY(ps_store_get(store, &stats->partials, error, "SELECT count(*) FROM partial", ""));
     PS_TRY(ps_store_get(store, &stats->attempts, error, "SELECT count(*) FROM attempt", ""));
-    PS_TRY(
-        ps_store_get(store, &stats->body_bytes, error, "SELECT sum(length(data)) FROM frame", ""));
-    PS_TRY(ps_store_get(store, &stats->ids_bytes, error,
-                        "SELECT coalesce((SELECT sum(length(ids)) FROM tokens), 0) + "
-                        "coalesce((SELECT sum(length(ids)) FROM frame), 0)",
-                        ""));
-    PS_TRY(ps_store_get(store, &stats->logprobs_bytes, error,
-                        "SELECT coalesce((SELECT sum(length(logprobs)) FROM tokens), 0) + "
-                        "coalesce((SELECT sum(length(logprobs)) FROM frame), 0)",
-                        ""));
-    PS_TRY(ps_store_get(store, &stats->ids_tokens, error,
-                        "SELECT sum(t.output_tokens) FROM tokens k JOIN trace t ON t.id = k.trace "
-                        "WHERE k.ids IS NOT NULL",
-                        ""));
-    PS_TRY(ps_store_get(store, &stats->logprobs_tokens, error,
-                        "SELECT sum(t.output_tokens) FROM tokens k JOIN trace t ON t.id = k.trace "
-                        "WHERE k.logprobs IS NOT NULL",
-                        ""));
+    PS_TRY(tokens(store, stats, error));
     stats->file_bytes = file_size(store->path, "") + file_size(store->path, "-wal");
     return PS_OK;
 }
@@ -104,8 +124,7 @@ static enum ps_status hash_traces(struct ps_store *store, sqlite3_stmt *ids,
 
 enum ps_status ps_store_hash(struct ps_store *store, struct ps_hash *hash, struct ps_error *error) {
     sqlite3_stmt *ids;
-    PS_TRY(ps_store_sql_build(store, "t.id", NULL, " ORDER BY p.hash, s.hash, m.hash, t.sample",
-                              &ids, error));
+    PS_TRY(ps_store_sql_build(store, "t.id", NULL, PS_STORE_LIST_ORDER, &ids, error));
     enum ps_status status = PS_OK;
     struct ps_hash_state *state = ps_hash_begin();
     PS_FAIL_DONE_IF_NULL(state, error);

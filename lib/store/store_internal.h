@@ -128,7 +128,7 @@ enum ps_status ps_store_frame_encode(struct ps_store *store, struct ps_buffer *o
                                      size_t prefix_size, struct ps_error *error);
 /* The other way: fills out with exactly raw_bytes, or PS_CORRUPT. raw_bytes is checked against the
  * frame's own claim and PS_STORE_BODY_LIMIT before anything is allocated. */
-enum ps_status ps_store_frame_decode(struct ps_store *store, struct ps_buffer *out,
+enum ps_status ps_store_frame_decode(struct ZSTD_DCtx_s *context, struct ps_buffer *out,
                                      const void *data, size_t size, int64_t raw_bytes,
                                      const void *prefix, size_t prefix_size,
                                      struct ps_error *error);

@@ -50,7 +50,7 @@ static void fuzz_frame(const uint8_t *data, size_t size, bool prefix) {
     if (!store.decompressor) store.decompressor = ZSTD_createDCtx();
     ps_buffer_init(&out, PS_STORE_BODY_LIMIT + 1);
     int64_t claim = (int64_t)ZSTD_getFrameContentSize(data, size);
-    if (ps_store_frame_decode(&store, &out, data, size, claim, prefix ? base : NULL,
+    if (ps_store_frame_decode(store.decompressor, &out, data, size, claim, prefix ? base : NULL,
                               prefix ? sizeof base : 0, NULL) == PS_OK)
         check(out.size == (size_t)claim);
     ps_buffer_release(&out);

@@ -385,11 +385,78 @@ static void test_searches(void **state) {
     fixture_close(&f);
 }
 
+enum { MANY = 5000, SIZE = 150 };
+
+/* A text with the needle at a place of its own, or with what is nearly one. */
+static bool hay(int index, char text[SIZE]) {
+    static const char needle[] = "Need[le]", near[] = "need{le]";
+    bool has = index % 7 == 0;
+    for (int i = 0; i < SIZE; i++) text[i] = "nNeEdl[]{ "[(index + i * i) % 10];
+    memcpy(text + (index * 13) % (SIZE - 7), has ? needle : near, 8);
+    return has;
+}
+
+static int64_t listed(struct fixture *f, struct ps_store_filter filter, int64_t *ids, int most) {
+    struct ps_store_cursor *cursor;
+    struct ps_store_row row;
+    int64_t count = 0;
+    bool more;
+    assert_ok(ps_store_query(f->store, &filter, &cursor, &error));
+    for (;; count++) {
+        assert_ok(ps_store_next(cursor, &row, &more, &error));
+        if (!more) break;
+        if (count < most) ids[count] = row.id;
+    }
+    ps_store_cursor_close(cursor);
+    return count;
+}
+
+/* More traces than a chunk has, and than a list with a limit looks at first. */
+static void test_search_of_many(void **state) {
+    (void)state;
+    struct fixture f;
+    char text[SIZE];
+    int64_t all[10], some[10], prompt = 0, packed, wanted = 0;
+    fixture_open(&f);
+    for (int i = 0; i < MANY; i++) {
+        if (i % 8 == 0) prompt = fixture_prompt(&f, i);
+        wanted += hay(i, text);
+        struct ps_store_trace trace = {.key = {prompt, f.source, f.sampler, i % 8},
+                                       .provenance = f.provenance,
+                                       .content = text,
+                                       .content_size = SIZE,
+                                       .output_tokens = i == MANY - 1 ? 9 : 1};
+        assert_ok(ps_store_put_trace(f.store, &trace, NULL, NULL, &error));
+    }
+    for (int round = 0; round < 2; round++) {
+        struct ps_store_filter filter = {.text = "NEED[LE]"};
+        assert_int_equal(listed(&f, filter, all, 10), wanted);
+        filter.limit = 10;
+        assert_int_equal(listed(&f, filter, some, 10), 10);
+        assert_memory_equal(all, some, sizeof all);
+        filter.limit = wanted - 1;
+        assert_int_equal(listed(&f, filter, some, 10), wanted - 1);
+        filter.limit = MANY;
+        filter.min_tokens = 1;
+        assert_int_equal(listed(&f, filter, some, 10), wanted);
+        filter.min_tokens = 9;
+        assert_int_equal(listed(&f, filter, some, 10), MANY % 7 == 1);
+        assert_ok(ps_store_pack(f.store, &packed, NULL, &error));
+    }
+    fixture_sql(&f, "UPDATE trace SET content_bytes = 1 << 40 WHERE id = 77");
+    struct ps_store_filter filter = {.text = "need[le]"};
+    struct ps_store_cursor *cursor;
+    assert_fails(ps_store_query(f.store, &filter, &cursor, &error), PS_CORRUPT, "frame");
+    fixture_sql(&f, "UPDATE frame SET raw_bytes = raw_bytes + 1");
+    assert_fails(ps_store_query(f.store, &filter, &cursor, &error), PS_CORRUPT, "another size");
+    fixture_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_filters),  cmocka_unit_test(test_pending),
         cmocka_unit_test(test_export),   cmocka_unit_test(test_export_formats),
-        cmocka_unit_test(test_searches),
+        cmocka_unit_test(test_searches), cmocka_unit_test(test_search_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
