@@ -321,6 +321,8 @@ void ps_sampling_write_report(struct ps_json_writer *writer, const struct ps_sam
     write_integer(writer, "sampled", report->sampled);
     write_integer(writer, "truncated", report->truncated);
     write_integer(writer, "output_tokens", report->output_tokens);
+    write_integer(writer, "decode_tokens", rates->decode_tokens);
+    write_integer(writer, "prefill_tokens", rates->prefill_tokens);
     write_number(writer, "seconds", report->seconds);
     write_number(writer, "decode_tokens_per_second", (double)rates->decode_tokens / seconds);
     write_number(writer, "prefill_tokens_per_second", (double)rates->prefill_tokens / seconds);

@@ -2,7 +2,8 @@
  * argument; the long run: 200).
  *
  * The same command is given again each time. However often it was killed at random moments, the
- * store ends with the hash of one written without interruption. SIGTERM ends it with exit code 3
+ * store ends with the hash of one written without interruption. What was in flight and kept, or cut
+ * by a smaller --max-tokens, is not sampled again. SIGTERM ends it with exit code 3
  * within two seconds. A disk that is full (a tmpfs of a few hundred KiB in a mount namespace of
  * its own; where that is not allowed it is skipped) ends it with exit code 1 and a
  * message that says how to go on, and what was kept before is still there. */
@@ -32,21 +33,25 @@ static char *store_path(const char *name) {
 }
 
 /* Replaces this process by potstill sample on that store. */
-static void sample(const char *path) {
+static void sample(const char *path, const char *max_tokens) {
     int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (log < 0 || dup2(log, STDERR_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0) _exit(99);
     setenv("POTSTILL_SOURCE", PS_SOURCE_DIR, 1);
     execl(potstill, potstill, "sample", "--model", model, "--dataset", "arith/train", "--limit",
-          "12", "--samples", "3", "--max-tokens", "150", "--temperature", "1", "--sequences", "8",
-          "--rows", "32", "--keep", "0.05", "--threads", "1", path, (char *)NULL);
+          "12", "--samples", "3", "--max-tokens", max_tokens, "--temperature", "1", "--sequences",
+          "8", "--rows", "32", "--keep", "0.05", "--threads", "1", "--json", path, (char *)NULL);
     _exit(98);
 }
 
-static pid_t begin(const char *path) {
+static pid_t begin_with(const char *path, const char *max_tokens) {
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0) sample(path);
+    if (child == 0) sample(path, max_tokens);
     return child;
+}
+
+static pid_t begin(const char *path) {
+    return begin_with(path, "150");
 }
 
 static int end(pid_t child) {
@@ -141,6 +146,84 @@ static void stops_in_time(void **state) {
     finish_and_compare(store_path("stopped.db"));
 }
 
+/* What the last run that came to its end said of itself. */
+static int64_t told(const char *what) {
+    struct ps_buffer text;
+    char name[64];
+    ps_buffer_init(&text, 1 << 20);
+    assert_ok(ps_file_read(log_path, &text, &error));
+    snprintf(name, sizeof name, "\"%s\":", what);
+    const char *found = strstr(text.data, name);
+    assert_non_null(found);
+    int64_t number = strtoll(found + strlen(name), NULL, 10);
+    ps_buffer_release(&text);
+    return number;
+}
+
+/* Tokens of traces and partials that are kept. Ids of a store begin with 1. */
+static int64_t kept_tokens(const char *path, int64_t *in_flight) {
+    struct ps_store *store;
+    struct ps_store_stats stats;
+    struct ps_store_partial *partials;
+    struct ps_arena arena;
+    size_t count;
+    *in_flight = 0;
+    if (!ps_file_exists(path) || ps_store_open(&store, path, PS_STORE_READ, &error) != PS_OK)
+        return 0;
+    ps_arena_init(&arena, 1 << 24);
+    assert_ok(ps_store_stats(store, NULL, &stats, &error));
+    assert_ok(ps_store_read_partials(store, 1, 1, &arena, &partials, &count, &error));
+    for (size_t i = 0; i < count; i++) *in_flight += (int64_t)partials[i].count;
+    ps_arena_release(&arena);
+    ps_store_close(store);
+    return stats.tokens + *in_flight;
+}
+
+/* Killed while much is in flight, a run goes on from there: what was kept is not sampled again, and
+ * the bits are the same. */
+static void goes_on_from_what_was_in_flight(void **state) {
+    (void)state;
+    int64_t in_flight = 0, kept = 0, straight, again;
+    const char *path = store_path("straight.db");
+    assert_int_equal(end(begin(path)), 0);
+    straight = told("decode_tokens");
+    path = store_path("flight.db");
+    pid_t child = begin(path);
+    for (int i = 0; i < 10000 && in_flight < 200; i++) {
+        usleep(2000);
+        kept_tokens(path, &in_flight);
+    }
+    kill(child, SIGKILL);
+    assert_true(WIFSIGNALED(end(child)));
+    kept = kept_tokens(path, &in_flight);
+    assert_true(in_flight >= 100);
+    finish_and_compare(path);
+    again = told("decode_tokens");
+    fprintf(stderr, "%lld tokens; killed with %lld kept, %lld of them in flight; then %lld\n",
+            (long long)straight, (long long)kept, (long long)in_flight, (long long)again);
+    assert_true(again <= straight - kept + 36); /* the last token of each is fed anew */
+}
+
+/* Cut at 64 tokens and continued to 256, the replies are those sampled with 256 at once. */
+static void goes_on_where_it_was_cut(void **state) {
+    (void)state;
+    struct ps_store_stats stats;
+    assert_int_equal(end(begin_with(store_path("once.db"), "256")), 0);
+    int64_t once = told("decode_tokens");
+    struct ps_hash whole = hash_of(store_path("once.db"), &stats);
+    int64_t cut = stats.tokens;
+    assert_int_equal(end(begin_with(store_path("twice.db"), "64")), 0);
+    struct ps_hash begun = hash_of(store_path("twice.db"), &stats);
+    assert_true(memcmp(&whole, &begun, sizeof whole) != 0);
+    cut -= stats.tokens;
+    assert_int_equal(end(begin_with(store_path("twice.db"), "256")), 0);
+    struct ps_hash continued = hash_of(store_path("twice.db"), &stats);
+    assert_memory_equal(&whole, &continued, sizeof whole);
+    fprintf(stderr, "%lld tokens; cut at 64 and continued: %lld more, %lld decoded\n",
+            (long long)once, (long long)cut, (long long)told("decode_tokens"));
+    assert_in_range(told("decode_tokens"), cut - 36, cut + 36);
+}
+
 static bool write_text(const char *path, const char *text) {
     int file = open(path, O_WRONLY);
     bool done = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
@@ -206,6 +289,8 @@ int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(survives_kills),
         cmocka_unit_test(stops_in_time),
+        cmocka_unit_test(goes_on_from_what_was_in_flight),
+        cmocka_unit_test(goes_on_where_it_was_cut),
         cmocka_unit_test(full_disk_loses_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
