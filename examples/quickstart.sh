@@ -72,5 +72,5 @@ done
 pr -mtw 120 "$answers"/{teacher,base,student}
 
 say "The traces are in one SQLite file; try:"
-echo "  sqlite3 runs/quickstart/traces.db \"SELECT dataset, verdict, count(*) FROM item JOIN trace USING (prompt) JOIN latest_verdict v ON v.trace = trace.id GROUP BY 1, 2\""
+echo "  sqlite3 runs/quickstart/traces.db \"SELECT dataset, verdict, count(*) FROM item JOIN latest_verdict v ON v.item = item.id GROUP BY 1, 2\""
 say "The report: $run/report.html"

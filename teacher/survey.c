@@ -106,6 +106,18 @@ static void enter(const struct wanted *wanted, size_t count, const struct ps_sto
     }
 }
 
+static enum ps_status find_items(struct ps_store *store, const struct ps_sample_prompt *prompts,
+                                 const struct look_up *found, size_t count, int64_t *items,
+                                 struct ps_error *error) {
+    for (size_t i = 0; i < count; i++) {
+        if (prompts[i].item_count == 0) continue;
+        struct ps_store_item item = prompts[i].items[0];
+        item.prompt = found->wanted[i].row;
+        PS_TRY(ps_store_find_item(store, &item, &items[i], error));
+    }
+    return PS_OK;
+}
+
 enum ps_status ps_sample_traces(struct ps_store *store, const char *source,
                                 const struct ps_sample_sampler *sampler,
                                 const struct ps_sample_prompt *prompts, size_t prompt_count,
@@ -118,7 +130,9 @@ enum ps_status ps_sample_traces(struct ps_store *store, const char *source,
     PS_TRY(look_up(store, source, sampler, prompts, prompt_count, arena, &found, error));
     for (size_t i = 0; i < prompt_count; i++) traces->count += (size_t)prompts[i].samples;
     traces->ids = ps_arena_array(arena, traces->count, sizeof *traces->ids);
-    PS_FAIL_IF_NULL(traces->ids, error);
+    traces->items = ps_arena_array(arena, prompt_count, sizeof *traces->items);
+    PS_FAIL_IF(!traces->ids || !traces->items, error, PS_MEMORY, "out of memory");
+    PS_TRY(find_items(store, prompts, &found, prompt_count, traces->items, error));
     traces->source = found.source;
     traces->sampler = found.sampler;
     if (!found.source || !found.sampler) return PS_OK;

@@ -111,10 +111,11 @@ enum ps_status ps_sample_survey(struct ps_store *store, const char *source,
                                 struct ps_error *error);
 
 /* The traces of these prompts, in the arena: ids[] has one for each reply asked for, the samples of
- * the first prompt, then those of the second ...; 0 where there is none. */
+ * the first prompt, then those of the second ...; 0 where there is none. items[] has the row of
+ * each prompt's first item, 0 likewise. */
 struct ps_sample_traces {
-    int64_t *ids;
-    size_t count;
+    int64_t *ids, *items;
+    size_t count;            /* of ids */
     int64_t source, sampler; /* rows of the store; 0: it has none */
     int64_t present, truncated, prompt_tokens, output_tokens; /* of those there are */
     int64_t thoughts;                                         /* and that have reasoning */

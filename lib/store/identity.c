@@ -128,6 +128,14 @@ enum ps_status ps_store_put_item(struct ps_store *store, const struct ps_store_i
     return ps_store_put_end(store, status, error);
 }
 
+enum ps_status ps_store_find_item(struct ps_store *store, const struct ps_store_item *item,
+                                  int64_t *id, struct ps_error *error) {
+    return ps_store_get(store, id, error,
+                        "SELECT id FROM item WHERE prompt = ?1 AND dataset = ?2 AND split = ?3 "
+                        "AND row = ?4",
+                        "itti", item->prompt, item->dataset, item->split, item->row);
+}
+
 /* The text that a query of one row gives for this id. */
 static enum ps_status read_text(struct ps_store *store, const char *what, const char *query,
                                 int64_t id, struct ps_arena *arena, const char **text,

@@ -59,18 +59,26 @@ static bool where_difficulty(struct ps_store_sql *sql, const struct ps_store_ran
     struct ps_store_value low = {.type = PS_STORE_BIND_REAL, .real = range->low};
     struct ps_store_value high = {.type = PS_STORE_BIND_REAL, .real = range->high};
     return where_value(sql,
-                       "(t.prompt, t.source) IN (SELECT d.prompt, d.source FROM difficulty d "
-                       "WHERE d.share >= ",
+                       "(t.prompt, ifnull(i.id, 0), t.source) IN (SELECT d.prompt, "
+                       "ifnull(d.item, 0), d.source FROM difficulty d WHERE d.share >= ",
                        low) &&
            where_value(sql, "d.share <= ", high) && add(sql, ")");
 }
 
-/* The item shown for a trace: the first of its prompt that fits. */
+/* The items that a trace is shown with: of those of its prompt that fit, the first, the first with
+ * each gold, or all. */
 static bool join_item(struct ps_store_sql *sql, const struct ps_store_filter *filter) {
-    return add(sql, " LEFT JOIN item i ON i.id = (SELECT min(j.id) FROM item j "
-                    "WHERE j.prompt = t.prompt") &&
+    static const char *const groups[] = {[PS_STORE_PER_TRACE] = ")",
+                                         [PS_STORE_PER_GOLD] = " GROUP BY j.gold)",
+                                         [PS_STORE_PER_ITEM] = " GROUP BY j.id)"};
+    struct ps_store_value row = {.type = PS_STORE_BIND_INTEGER,
+                                 .integer = filter->row ? *filter->row : 0};
+    return add(sql, " LEFT JOIN item i ON i.id ") &&
+           add(sql, filter->per == PS_STORE_PER_TRACE ? "=" : "IN") &&
+           add(sql, " (SELECT min(j.id) FROM item j WHERE j.prompt = t.prompt") &&
            where_text(sql, "j.dataset = ", filter->dataset) &&
-           where_text(sql, "j.split = ", filter->split) && add(sql, ")");
+           where_text(sql, "j.split = ", filter->split) &&
+           (!filter->row || where_value(sql, "j.row = ", row)) && add(sql, groups[filter->per]);
 }
 
 /* found: ids of the traces that contain the filter's text, or NULL. */
@@ -78,7 +86,8 @@ static bool where(struct ps_store_sql *sql, const struct ps_store_filter *filter
                   const char *found) {
     bool none = filter->verdict && strcmp(filter->verdict, "none") == 0;
     bool fits = add(sql, " WHERE true");
-    if (filter->dataset || filter->split) fits = fits && add(sql, " AND i.id IS NOT NULL");
+    if (filter->dataset || filter->split || filter->row)
+        fits = fits && add(sql, " AND i.id IS NOT NULL");
     if (none) fits = fits && add(sql, " AND v.verdict IS NULL");
     fits = fits && where_text(sql, "v.verdict = ", none ? NULL : filter->verdict) &&
            where_text(sql, "s.name = ", filter->source) &&

@@ -102,6 +102,9 @@ struct ps_store_item {
 };
 enum ps_status ps_store_put_item(struct ps_store *store, const struct ps_store_item *item,
                                  int64_t *id, struct ps_error *error);
+/* The row that has this prompt, dataset, split and row; *id is 0 when there is none. */
+enum ps_status ps_store_find_item(struct ps_store *store, const struct ps_store_item *item,
+                                  int64_t *id, struct ps_error *error);
 
 /* ---- traces ---- */
 
@@ -240,7 +243,8 @@ struct ps_store_verdict {
     const char *author;                    /* who decided by hand, or NULL: the grader */
     int64_t time;                          /* 0: now */
 };
-/* Adds a row; the latest by hand counts, else the latest by a grader. */
+/* Adds a row. Against each gold that an item of its prompt has, the latest verdict by hand on that
+ * gold counts, or by hand without a gold, which is about any; else the latest by a grader. */
 enum ps_status ps_store_put_verdict(struct ps_store *store, int64_t trace,
                                     const struct ps_store_verdict *verdict, struct ps_error *error);
 
@@ -256,9 +260,16 @@ struct ps_store_range {
     double low, high;
 };
 
+/* What a row of a query is: a trace with the first item of its prompt that fits the filter; a trace
+ * with each gold of such items; or a trace with each such item. The verdict is the one that counts
+ * against that item's gold. A trace that no item asks for is one row. */
+enum ps_store_per { PS_STORE_PER_TRACE, PS_STORE_PER_GOLD, PS_STORE_PER_ITEM };
+
 /* Zero or NULL means any. */
 struct ps_store_filter {
+    enum ps_store_per per;
     const char *dataset, *split;
+    const int64_t *row;  /* of the data set */
     const char *source;  /* its name */
     const char *verdict; /* the one that counts; "none": not graded */
     const char *finish;  /* "stop", "length" */
@@ -269,7 +280,8 @@ struct ps_store_filter {
     const char *prompt;             /* its hash in hex, or the first digits of it */
     const char *text; /* stands in the reasoning or in the content; either case of a-z */
     /* Bounds, inclusive, of the share of correct answers that the trace's source has at its prompt
-     * (struct ps_store_difficulty); where none is graded there is no share, and none fits. */
+     * against the item's gold (struct ps_store_difficulty); where none is graded there is no share,
+     * and none fits. */
     const struct ps_store_range *difficulty;
     int64_t limit;
 };
@@ -294,9 +306,8 @@ struct ps_store_row {
 
 struct ps_store_cursor;
 
-/* Traces in the order of their identity (prompt, source, sampler hash, sample). One row for each
- * trace: where several items ask its prompt, the first that fits the filter. Puts do not disturb a
- * cursor; close it before the store. */
+/* Traces in the order of their identity (prompt, source, sampler hash, sample). Puts do not disturb
+ * a cursor; close it before the store. */
 enum ps_status ps_store_query(struct ps_store *store, const struct ps_store_filter *filter,
                               struct ps_store_cursor **cursor, struct ps_error *error);
 enum ps_status ps_store_next(struct ps_store_cursor *cursor, struct ps_store_row *row, bool *more,
@@ -349,14 +360,15 @@ struct ps_store_stats {
 enum ps_status ps_store_stats(struct ps_store *store, const struct ps_store_filter *filter,
                               struct ps_store_stats *stats, struct ps_error *error);
 
-/* Share of correct answers among correct, wrong, no_answer and truncated; share is NAN when none
- * is graded. */
+/* Share of correct answers, against this item's gold (0: there is no item), among correct, wrong,
+ * no_answer and truncated; share is NAN when none is graded. */
 struct ps_store_difficulty {
     int64_t graded, correct;
     double share;
 };
-enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64_t source,
-                                   struct ps_store_difficulty *difficulty, struct ps_error *error);
+enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64_t item,
+                                   int64_t source, struct ps_store_difficulty *difficulty,
+                                   struct ps_error *error);
 
 /* `traces hash`: equal for stores that hold the same traces, whatever the order they came in. Every
  * body is read and checked. */

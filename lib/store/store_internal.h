@@ -88,10 +88,13 @@ const char *ps_store_network(const char *path);
 /* ---- schema.c ---- */
 
 extern const char ps_store_schema[];
-/* SQL for the number of the verdict that counts, of the trace that `t` stands for. */
+/* SQL for the number of the verdict that counts, of the trace that `t` stands for against the gold
+ * of the item that `i` stands for: the latest by hand, which may be about whatever gold, else the
+ * latest by a grader. */
 #define PS_STORE_COUNTING_VERDICT                                                                  \
-    "(SELECT number FROM verdict w WHERE w.trace = t.id ORDER BY w.author IS NULL, w.number DESC " \
-    "LIMIT 1)"
+    "(SELECT number FROM verdict WHERE trace = t.id\n"                                             \
+    "AND (gold IS i.gold OR gold IS NULL AND author NOTNULL)\n"                                    \
+    "ORDER BY author ISNULL, number DESC LIMIT 1)"
 
 /* ---- codec.c ---- */
 

@@ -19,14 +19,15 @@ enum ps_status ps_store_put_verdict(struct ps_store *store, int64_t trace,
     return ps_store_put_end(store, status, error);
 }
 
-enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64_t source,
-                                   struct ps_store_difficulty *difficulty, struct ps_error *error) {
+enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64_t item,
+                                   int64_t source, struct ps_store_difficulty *difficulty,
+                                   struct ps_error *error) {
     sqlite3_stmt *statement;
     bool row;
     PS_TRY(ps_store_prepare(store, &statement, error,
                             "SELECT graded, correct FROM difficulty WHERE prompt = ?1 AND "
-                            "source = ?2",
-                            "ii", prompt, source));
+                            "item IS ?2 AND source = ?3",
+                            "izi", prompt, item, source));
     PS_TRY(ps_store_step(store, statement, &row, error));
     *difficulty = (struct ps_store_difficulty){.share = NAN};
     if (row) {

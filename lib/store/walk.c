@@ -3,7 +3,7 @@
  * A table is walked from its first row up and, where a page on the way cannot be read, from its
  * last row down; ids between the two ends are then asked for one by one, which reaches the pages
  * beside the damaged ones. Only ids are read here, so that a row whose text is damaged does not end
- * the walk. The index of trace_identity has the key of every trace a second time: a trace whose row
+ * the walk. The index of identities has the key of every trace a second time: a trace whose row
  * is gone has a name still. */
 
 #include "walk_internal.h"
@@ -114,7 +114,7 @@ enum ps_status ps_store_known_traces(struct ps_store *store, struct ps_store_kno
                                      struct ps_error *error) {
     bool damaged, broken;
 #define BY_IDENTITY                                                                                \
-    "SELECT id, prompt, source, sampler, sample FROM trace INDEXED BY trace_identity"
+    "SELECT id, prompt, source, sampler, sample FROM trace INDEXED BY sqlite_autoindex_trace_1"
     PS_TRY(ps_store_walk(store, "trace", list, &damaged, error));
     PS_TRY(collect(store, BY_IDENTITY " ORDER BY prompt, source, sampler, sample", INT64_MIN, list,
                    &broken, error));

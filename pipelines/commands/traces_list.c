@@ -64,6 +64,9 @@ const struct ps_command ps_command_traces_list = {
     .name = "traces list",
     .synopsis = "STORE",
     .help = "list the traces of a store",
+    .details =
+        "Where several data sets ask a prompt, a trace is listed with the first of them; with --dataset,\n"
+        "with that one, its gold, and the verdict against it.",
     .tables = {&ps_traces_filter_table},
     .minimum_arguments = 1,
     .maximum_arguments = 1,

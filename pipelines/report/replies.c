@@ -150,7 +150,8 @@ static enum ps_status read_store(struct ps_report *report, struct ps_replies *re
                                  const json_t *models, struct ps_store *store,
                                  struct ps_error *error) {
     struct ps_store_cursor *cursor;
-    PS_TRY(ps_store_query(store, &(struct ps_store_filter){0}, &cursor, error));
+    const struct ps_store_filter filter = {.per = PS_STORE_PER_ITEM};
+    PS_TRY(ps_store_query(store, &filter, &cursor, error));
     enum ps_status status;
     for (;;) {
         struct ps_store_row row;

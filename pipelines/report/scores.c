@@ -8,25 +8,26 @@
 /* ---- verdicts ---- */
 
 struct judged {
-    int64_t trace, tokens;
+    int64_t trace, item, tokens;
     enum ps_verdict verdict;
     const char *extracted; /* in the arena; NULL: nothing */
 };
 
-/* All graded traces of the store, by their ids. */
+/* All graded traces of the store, for each item that asks their prompt. */
 struct verdicts {
     struct judged *items;
     size_t count, capacity;
 };
 
 static int by_trace(const void *a, const void *b) {
-    int64_t x = ((const struct judged *)a)->trace, y = ((const struct judged *)b)->trace;
-    return x < y ? -1 : x > y;
+    const struct judged *x = a, *y = b;
+    if (x->trace != y->trace) return x->trace < y->trace ? -1 : 1;
+    return x->item < y->item ? -1 : x->item > y->item;
 }
 
 static enum ps_status add_verdict(struct verdicts *verdicts, const struct ps_store_row *row,
                                   struct ps_arena *arena, struct ps_error *error) {
-    struct judged judged = {.trace = row->id, .tokens = row->output_tokens};
+    struct judged judged = {.trace = row->id, .item = row->item, .tokens = row->output_tokens};
     if (!row->verdict || !ps_verdict_from_name(row->verdict, &judged.verdict)) return PS_OK;
     if (row->extracted) {
         judged.extracted = ps_arena_strndup(arena, row->extracted, strlen(row->extracted));
@@ -45,10 +46,11 @@ static enum ps_status add_verdict(struct verdicts *verdicts, const struct ps_sto
 
 static enum ps_status read_verdicts(struct ps_store *store, struct verdicts *verdicts,
                                     struct ps_arena *arena, struct ps_error *error) {
+    const struct ps_store_filter filter = {.per = PS_STORE_PER_ITEM};
     struct ps_store_cursor *cursor;
     struct ps_store_row row;
     bool more = true;
-    PS_TRY(ps_store_query(store, NULL, &cursor, error));
+    PS_TRY(ps_store_query(store, &filter, &cursor, error));
     enum ps_status status = PS_OK;
     while (status == PS_OK && more) {
         status = ps_store_next(cursor, &row, &more, error);
@@ -59,8 +61,9 @@ static enum ps_status read_verdicts(struct ps_store *store, struct verdicts *ver
     return status;
 }
 
-static const struct judged *find_verdict(const struct verdicts *verdicts, int64_t trace) {
-    struct judged key = {.trace = trace};
+static const struct judged *find_verdict(const struct verdicts *verdicts, int64_t trace,
+                                         int64_t item) {
+    struct judged key = {.trace = trace, .item = item};
     if (verdicts->count == 0 || trace == 0) return NULL;
     return bsearch(&key, verdicts->items, verdicts->count, sizeof key, by_trace);
 }
@@ -76,13 +79,15 @@ struct scoring {
 };
 
 static enum ps_status find_replies(struct scoring *scoring, const struct verdicts *verdicts,
-                                   const int64_t *traces, struct ps_error *error) {
+                                   const struct ps_scores_replies *replies,
+                                   struct ps_error *error) {
     const struct ps_result *result = scoring->result;
     for (int64_t i = 0; i < result->problems * result->samples; i++) {
-        scoring->replies[i] = find_verdict(verdicts, traces[i]);
+        int64_t trace = replies->traces[i], item = replies->items[i / result->samples];
+        scoring->replies[i] = find_verdict(verdicts, trace, item);
         if (scoring->replies[i]) continue;
-        const char *why = traces[i] ? "is not graded; 'potstill grade' does it"
-                                    : "is missing; the table `attempt` of the store may say why";
+        const char *why = trace ? "is not graded; 'potstill grade' does it"
+                                : "is missing; the table `attempt` of the store may say why";
         return ps_error_set(error, PS_ARGUMENT,
                             "%s on %s: problem %lld: reply %lld of %lld %s. There is no score "
                             "without all of them",
@@ -162,7 +167,7 @@ static enum ps_status score_limits(struct scoring *scoring, struct ps_error *err
 
 /* Leaves the problems as they are at max_tokens. */
 static enum ps_status score(struct scoring *scoring, const struct verdicts *verdicts,
-                            const int64_t *traces, struct ps_error *error) {
+                            const struct ps_scores_replies *replies, struct ps_error *error) {
     struct ps_result *result = scoring->result;
     size_t problems = (size_t)result->problems;
     PS_FAIL_IF(result->problems < 1 || result->samples < 1, error, PS_ARGUMENT,
@@ -172,7 +177,7 @@ static enum ps_status score(struct scoring *scoring, const struct verdicts *verd
                                       (size_t)result->samples * sizeof *scoring->replies);
     scoring->problems = ps_arena_array(scoring->arena, problems, sizeof *scoring->problems);
     PS_FAIL_IF(!scoring->replies || !scoring->problems, error, PS_MEMORY, "out of memory");
-    PS_TRY(find_replies(scoring, verdicts, traces, error));
+    PS_TRY(find_replies(scoring, verdicts, replies, error));
     PS_TRY(score_limits(scoring, error));
     count_problems(scoring, result->max_tokens);
     PS_TRY(vote_all(scoring, error));
@@ -217,9 +222,9 @@ static enum ps_status compare_all(const struct scoring *scorings, size_t count,
 }
 
 enum ps_status ps_scores_compute(struct ps_store *store, struct ps_result *results,
-                                 const int64_t *const *traces, size_t count, struct ps_arena *arena,
-                                 struct ps_result_pair **pairs, size_t *pair_count,
-                                 struct ps_error *error) {
+                                 const struct ps_scores_replies *replies, size_t count,
+                                 struct ps_arena *arena, struct ps_result_pair **pairs,
+                                 size_t *pair_count, struct ps_error *error) {
     struct verdicts verdicts = {0};
     struct scoring *scorings = ps_arena_array(arena, count + 1, sizeof *scorings);
     *pair_count = 0;
@@ -228,7 +233,7 @@ enum ps_status ps_scores_compute(struct ps_store *store, struct ps_result *resul
     enum ps_status status = read_verdicts(store, &verdicts, arena, error);
     for (size_t i = 0; status == PS_OK && i < count; i++) {
         scorings[i] = (struct scoring){.result = &results[i], .arena = arena};
-        status = score(&scorings[i], &verdicts, traces[i], error);
+        status = score(&scorings[i], &verdicts, &replies[i], error);
     }
     if (status == PS_OK) status = compare_all(scorings, count, *pairs, pair_count, error);
     ps_free(verdicts.items);
@@ -237,36 +242,48 @@ enum ps_status ps_scores_compute(struct ps_store *store, struct ps_result *resul
 
 /* ---- from a result.json ---- */
 
-static enum ps_status read_traces(const json_t *list, const struct ps_result *result,
-                                  struct ps_arena *arena, const int64_t **traces,
-                                  struct ps_error *error) {
+static enum ps_status read_rows(const json_t *list, struct ps_arena *arena, const int64_t **rows,
+                                struct ps_error *error) {
     size_t count = json_array_size(list);
-    PS_FAIL_IF(result->samples > INT32_MAX || result->problems > INT32_MAX ||
-                   result->samples * result->problems != (int64_t)count,
-               error, PS_FORMAT, "'traces' has %zu replies of %s on %s, not %lld x %lld", count,
-               result->model, result->dataset, (long long)result->problems,
-               (long long)result->samples);
-    int64_t *rows = ps_arena_array(arena, count, sizeof *rows);
-    PS_FAIL_IF_NULL(rows, error);
-    for (size_t i = 0; i < count; i++) rows[i] = json_integer_value(json_array_get(list, i));
-    *traces = rows;
+    int64_t *values = ps_arena_array(arena, count, sizeof *values);
+    PS_FAIL_IF_NULL(values, error);
+    for (size_t i = 0; i < count; i++) values[i] = json_integer_value(json_array_get(list, i));
+    *rows = values;
     return PS_OK;
+}
+
+static enum ps_status read_replies(const json_t *traces, const json_t *items,
+                                   const struct ps_result *result, struct ps_arena *arena,
+                                   struct ps_scores_replies *replies, struct ps_error *error) {
+    size_t count = json_array_size(traces), problems = json_array_size(items);
+    PS_FAIL_IF(result->samples > INT32_MAX || result->problems > INT32_MAX ||
+                   result->samples * result->problems != (int64_t)count ||
+                   result->problems != (int64_t)problems,
+               error, PS_FORMAT,
+               "'traces' has %zu replies of %s on %s and 'items' %zu problems, not %lld x %lld",
+               count, result->model, result->dataset, problems, (long long)result->problems,
+               (long long)result->samples);
+    PS_TRY(read_rows(traces, arena, &replies->traces, error));
+    return read_rows(items, arena, &replies->items, error);
 }
 
 enum ps_status ps_scores_again(const json_t *result, struct ps_store *store, struct ps_arena *arena,
                                struct ps_result **results, size_t *count,
                                struct ps_result_pair **pairs, size_t *pair_count,
                                struct ps_error *error) {
-    json_t *lists;
-    PS_TRY(ps_json_array_or(result, "traces", &lists, error));
+    json_t *traces, *items;
+    PS_TRY(ps_json_array_or(result, "traces", &traces, error));
+    PS_TRY(ps_json_array_or(result, "items", &items, error));
     *count = 0;
-    if (json_array_size(lists) == 0) return PS_OK;
+    if (json_array_size(traces) == 0) return PS_OK;
     PS_TRY(ps_results_read(result, arena, results, count, pairs, pair_count, error));
-    PS_FAIL_IF(json_array_size(lists) != *count, error, PS_FORMAT,
-               "'traces' has %zu lists for %zu results", json_array_size(lists), *count);
-    const int64_t **traces = ps_arena_array(arena, *count, sizeof *traces);
-    PS_FAIL_IF_NULL(traces, error);
+    PS_FAIL_IF(json_array_size(traces) != *count || json_array_size(items) != *count, error,
+               PS_FORMAT, "'traces' has %zu lists and 'items' %zu for %zu results",
+               json_array_size(traces), json_array_size(items), *count);
+    struct ps_scores_replies *replies = ps_arena_array(arena, *count, sizeof *replies);
+    PS_FAIL_IF_NULL(replies, error);
     for (size_t i = 0; i < *count; i++)
-        PS_TRY(read_traces(json_array_get(lists, i), &(*results)[i], arena, &traces[i], error));
-    return ps_scores_compute(store, *results, traces, *count, arena, pairs, pair_count, error);
+        PS_TRY(read_replies(json_array_get(traces, i), json_array_get(items, i), &(*results)[i],
+                            arena, &replies[i], error));
+    return ps_scores_compute(store, *results, replies, *count, arena, pairs, pair_count, error);
 }

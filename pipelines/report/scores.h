@@ -6,11 +6,16 @@
 #include "pipelines/report/results.h"
 #include "store/store.h"
 
+/* What was replied to the problems of a result: rows of the store. */
+struct ps_scores_replies {
+    const int64_t *traces; /* `samples` of the first problem, then those of the next; 0: missing */
+    const int64_t *items;  /* [problems]: a verdict against its gold is the one that counts */
+};
+
 /* Fills results[0 .. count), of which names, problems, samples, max_tokens and the max_tokens of
  * the limits are set; and *pairs, in the arena: each result with each later one of its data set;
  * of a sweep over thinking budgets, two models under the same one, and a model under each with
- * itself under its first. traces[i]: rows of result i's replies, `samples` of the first problem,
- * then those of the next.
+ * itself under its first. replies is parallel to results.
  *
  * A reply of more than max_tokens counts as cut there, and so does one at each limit: the tokens
  * before a limit are the same whatever the limit (docs/numerics.md), and a reply that was cut is
@@ -20,12 +25,12 @@
  * PS_ARGUMENT names the first reply that is missing or not graded: no score is made of fewer
  * samples than it claims. */
 enum ps_status ps_scores_compute(struct ps_store *store, struct ps_result *results,
-                                 const int64_t *const *traces, size_t count, struct ps_arena *arena,
-                                 struct ps_result_pair **pairs, size_t *pair_count,
-                                 struct ps_error *error);
+                                 const struct ps_scores_replies *replies, size_t count,
+                                 struct ps_arena *arena, struct ps_result_pair **pairs,
+                                 size_t *pair_count, struct ps_error *error);
 
-/* The results of a result.json that has "traces", scored anew from the store beside it; *count 0
- * when it has none. Names lie in the arena. */
+/* The results of a result.json that has "traces" and "items", scored anew from the store beside it;
+ * *count 0 when it has none. Names lie in the arena. */
 enum ps_status ps_scores_again(const json_t *result, struct ps_store *store, struct ps_arena *arena,
                                struct ps_result **results, size_t *count,
                                struct ps_result_pair **pairs, size_t *pair_count,

@@ -199,7 +199,7 @@ static enum ps_status write_result(const struct ps_stage_context *context,
     struct ps_stage_result file;
     ps_stage_result_begin(&file);
     ps_evaluation_write(evaluation, outcome, &file.writer);
-    ps_evaluation_write_traces(outcome, &file.writer);
+    ps_evaluation_write_replies(outcome, &file.writer);
     return ps_stage_result_end(&file, context, error);
 }
 

@@ -1,7 +1,6 @@
 #include "pipelines/stages/evaluation.h"
 
 #include "base/log.h"
-#include "pipelines/report/scores.h"
 #include "pipelines/stages/grade_traces.h"
 
 #include <errno.h>
@@ -194,11 +193,12 @@ static enum ps_status compute(struct run *run, struct ps_error *error) {
     const struct ps_evaluation *evaluation = run->evaluation;
     struct ps_evaluation_outcome *outcome = run->outcome;
     const size_t *starts = run->prompts[0].starts; /* the same for all models */
-    const int64_t **next = outcome->traces;
     size_t offset = 0;
     for (size_t set = 0; set < evaluation->set_count; set++) {
         size_t count = starts[set + 1] - starts[set];
         for (size_t m = 0; m < evaluation->model_count; m++) {
+            outcome->scored[outcome->result_count] = (struct ps_scores_replies){
+                run->traces[m].ids + offset, run->traces[m].items + starts[set]};
             struct ps_result *result = &outcome->results[outcome->result_count++];
             *result = (struct ps_result){.model = evaluation->models[m].name,
                                          .role = evaluation->models[m].role,
@@ -208,12 +208,11 @@ static enum ps_status compute(struct run *run, struct ps_error *error) {
                                          .problems = (int64_t)count,
                                          .samples = evaluation->sets[set].samples};
             PS_TRY(set_limits(evaluation, result, error));
-            *next++ = run->traces[m].ids + offset;
         }
         offset += count * (size_t)evaluation->sets[set].samples;
     }
     for (size_t m = 0; m < evaluation->model_count; m++) outcome->traces_of[m] = &run->traces[m];
-    return ps_scores_compute(run->store, outcome->results, outcome->traces, outcome->result_count,
+    return ps_scores_compute(run->store, outcome->results, outcome->scored, outcome->result_count,
                              evaluation->context->arena, &outcome->pairs, &outcome->pair_count,
                              error);
 }
@@ -226,10 +225,10 @@ static enum ps_status allocate(struct run *run, struct ps_error *error) {
     run->traces = ps_arena_array(arena, models, sizeof *run->traces);
     *outcome = (struct ps_evaluation_outcome){
         .results = ps_arena_array(arena, models * sets, sizeof *outcome->results),
-        .traces = ps_arena_array(arena, models * sets, sizeof *outcome->traces),
+        .scored = ps_arena_array(arena, models * sets, sizeof *outcome->scored),
         .traces_of = ps_arena_array(arena, models, sizeof *outcome->traces_of),
     };
-    PS_FAIL_IF(!run->prompts || !run->traces || !outcome->results || !outcome->traces ||
+    PS_FAIL_IF(!run->prompts || !run->traces || !outcome->results || !outcome->scored ||
                    !outcome->traces_of,
                error, PS_MEMORY, "out of memory");
     return PS_OK;
@@ -274,16 +273,23 @@ void ps_evaluation_write(const struct ps_evaluation *evaluation,
     ps_json_write_end_array(writer);
 }
 
-void ps_evaluation_write_traces(const struct ps_evaluation_outcome *outcome,
-                                struct ps_json_writer *writer) {
+static void write_rows(const int64_t *rows, int64_t count, struct ps_json_writer *writer) {
+    ps_json_write_begin_array(writer);
+    for (int64_t i = 0; i < count; i++) ps_json_write_integer(writer, rows[i]);
+    ps_json_write_end_array(writer);
+}
+
+void ps_evaluation_write_replies(const struct ps_evaluation_outcome *outcome,
+                                 struct ps_json_writer *writer) {
+    const struct ps_result *results = outcome->results;
     ps_json_write_key(writer, "traces");
     ps_json_write_begin_array(writer);
-    for (size_t i = 0; i < outcome->result_count; i++) {
-        const struct ps_result *result = &outcome->results[i];
-        ps_json_write_begin_array(writer);
-        for (int64_t j = 0; j < result->problems * result->samples; j++)
-            ps_json_write_integer(writer, outcome->traces[i][j]);
-        ps_json_write_end_array(writer);
-    }
+    for (size_t i = 0; i < outcome->result_count; i++)
+        write_rows(outcome->scored[i].traces, results[i].problems * results[i].samples, writer);
+    ps_json_write_end_array(writer);
+    ps_json_write_key(writer, "items");
+    ps_json_write_begin_array(writer);
+    for (size_t i = 0; i < outcome->result_count; i++)
+        write_rows(outcome->scored[i].items, results[i].problems, writer);
     ps_json_write_end_array(writer);
 }

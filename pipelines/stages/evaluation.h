@@ -4,6 +4,7 @@
  * evaluate. What is there already is not sampled again. */
 
 #include "pipelines/report/results.h"
+#include "pipelines/report/scores.h"
 #include "pipelines/stages/sampling.h"
 
 /* A model under one thinking budget: "student", or "student, thinking 512". */
@@ -74,7 +75,7 @@ struct ps_evaluation_outcome {
     size_t result_count;
     struct ps_result_pair *pairs; /* each model with each later one */
     size_t pair_count;
-    const int64_t **traces;                    /* [result_count]: see ps_scores_compute */
+    struct ps_scores_replies *scored;          /* [result_count] */
     const struct ps_sample_traces **traces_of; /* [model_count] */
     int64_t graded, replies, sampled;
 };
@@ -90,10 +91,11 @@ void ps_evaluation_write(const struct ps_evaluation *evaluation,
                          const struct ps_evaluation_outcome *outcome,
                          struct ps_json_writer *writer);
 
-/* "traces": for each result the rows of its replies in the store, problem by problem; from them the
- * report makes the scores anew with the verdicts that count by then. */
-void ps_evaluation_write_traces(const struct ps_evaluation_outcome *outcome,
-                                struct ps_json_writer *writer);
+/* "traces" and "items": for each result the rows of its replies in the store, problem by problem,
+ * and of its problems; from them the report makes the scores anew with the verdicts that count by
+ * then. */
+void ps_evaluation_write_replies(const struct ps_evaluation_outcome *outcome,
+                                 struct ps_json_writer *writer);
 
 /* The tables of an evaluate stage that is done, from its result.json; nothing when there is none.
  */

@@ -79,11 +79,13 @@ static enum ps_status add_set(const struct ps_grading *grading, struct sets *set
 
 static enum ps_status find_sets(const struct ps_grading *grading, struct sets *sets,
                                 struct ps_error *error) {
+    struct ps_store_filter filter = grading->filter;
     struct ps_store_cursor *cursor;
     struct ps_store_row row;
     bool more;
     *sets = (struct sets){0};
-    PS_TRY(ps_store_query(grading->store, &grading->filter, &cursor, error));
+    filter.per = PS_STORE_PER_ITEM;
+    PS_TRY(ps_store_query(grading->store, &filter, &cursor, error));
     enum ps_status status;
     do {
         status = ps_store_next(cursor, &row, &more, error);
@@ -94,10 +96,12 @@ static enum ps_status find_sets(const struct ps_grading *grading, struct sets *s
     return status;
 }
 
-/* The ungraded traces of a set. Those that no item asks for are found by skipping the others. */
+/* The traces of a set with the golds that they lack a verdict on. Those that no item asks for are
+ * found by skipping the others. */
 static enum ps_status query_set(const struct ps_grading *grading, const struct set *set,
                                 struct ps_store_cursor **cursor, struct ps_error *error) {
     struct ps_store_filter filter = grading->filter;
+    filter.per = PS_STORE_PER_GOLD;
     filter.ungraded = set->grader;
     if (set->dataset[0]) {
         filter.dataset = set->dataset;

@@ -1,10 +1,10 @@
 #pragma once
 /* Grades traces of a store, for the stages grade and evaluate and the command grade.
  *
- * A trace is graded when it has a verdict by the present grader against its item's present gold.
- * The grader is the data set's profile and the version of lib/grade ("gsm8k 1"), so that a new
- * version, another profile or a corrected gold each make it ungraded again. Verdicts are added,
- * never replaced. */
+ * A trace is graded when it has a verdict by the present grader against the present gold of each
+ * item that asks its prompt: two data sets may share a prompt and differ in its gold. The grader is
+ * the data set's profile and the version of lib/grade ("gsm8k 1"), so that a new version, another
+ * profile or a corrected gold each make it ungraded again. Verdicts are added, never replaced. */
 
 #include "base/json.h"
 #include "base/progress.h"
@@ -18,15 +18,15 @@ struct ps_grading {
     struct ps_dataset_catalog *catalog; /* knows each data set's profile */
     const struct ps_pipeline *pipeline; /* whose own data sets go first; may be NULL */
     const char *profile;                /* for all traces; NULL: each data set's own */
-    struct ps_store_filter filter;      /* which traces; leave `ungraded` and `limit` unset */
+    struct ps_store_filter filter;      /* which traces; leave per, ungraded and limit unset */
     struct ps_progress *progress;       /* begun, updated and ended; may be NULL */
 };
 
 enum { PS_GRADING_NEW = PS_VERDICT_COUNT }; /* no verdict before */
 
 struct ps_grading_counts {
-    int64_t graded;
-    /* changes[before][after]; `before` is the verdict that counted, or PS_GRADING_NEW. */
+    int64_t graded; /* pairs of a trace and a gold */
+    /* changes[before][after]; `before`: what counted against that gold, or PS_GRADING_NEW. */
     int64_t changes[PS_VERDICT_COUNT + 1][PS_VERDICT_COUNT];
 };
 
@@ -35,7 +35,7 @@ struct ps_grading_counts {
 enum ps_status ps_grade_traces(const struct ps_grading *grading, struct ps_grading_counts *counts,
                                struct ps_error *error);
 
-/* How many traces it would grade. */
+/* How many pairs of a trace and a gold it would grade. */
 enum ps_status ps_grade_traces_pending(const struct ps_grading *grading, int64_t *traces,
                                        struct ps_error *error);
 

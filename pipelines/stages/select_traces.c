@@ -18,7 +18,7 @@ struct candidate {
     uint64_t identity; /* 64 bits of a hash of what identifies the trace */
     uint64_t question; /* likewise of its item's row, or of its prompt */
     uint64_t body;     /* likewise of its text, where that was looked at */
-    int64_t trace, prompt, source, tokens;
+    int64_t trace, prompt, tokens;
     enum ps_select_drop drop;
 };
 
@@ -30,7 +30,7 @@ struct funnel {
     size_t count, capacity;
     int64_t *sources; /* rows of the sources called share.model */
     size_t source_count;
-    int64_t share_prompt, share_source; /* what `share` was asked for last */
+    int64_t share_item, share_prompt, share_source; /* what `share` was asked for last */
     double share;
 };
 
@@ -82,23 +82,27 @@ static bool keeps_all(const struct ps_select_settings *settings) {
     return false;
 }
 
-/* The share of correct replies to a prompt, over all sources that have the model's name; NAN where
- * none is graded. */
-static enum ps_status share_correct(struct funnel *funnel, const struct candidate *of,
+/* The share of correct replies to a prompt, by the item's gold, over all sources that have the
+ * model's name; NAN where none is graded. */
+static enum ps_status share_correct(struct funnel *funnel, const struct ps_store_row *of,
                                     struct ps_error *error) {
-    const int64_t *sources = funnel->settings->share.model ? funnel->sources : &of->source;
+    const int64_t *sources = funnel->settings->share.model ? funnel->sources : &of->key.source;
     size_t count = funnel->settings->share.model ? funnel->source_count : 1;
-    if (funnel->share_prompt == of->prompt && funnel->share_source == of->source) return PS_OK;
+    if (funnel->share_item == of->item && funnel->share_prompt == of->key.prompt &&
+        funnel->share_source == of->key.source)
+        return PS_OK;
     int64_t graded = 0, correct = 0;
     for (size_t i = 0; i < count; i++) {
         struct ps_store_difficulty difficulty;
-        PS_TRY(ps_store_difficulty(funnel->store, of->prompt, sources[i], &difficulty, error));
+        PS_TRY(ps_store_difficulty(funnel->store, of->key.prompt, of->item, sources[i], &difficulty,
+                                   error));
         graded += difficulty.graded;
         correct += difficulty.correct;
     }
     funnel->share = graded ? (double)correct / (double)graded : NAN;
-    funnel->share_prompt = of->prompt;
-    funnel->share_source = of->source;
+    funnel->share_item = of->item;
+    funnel->share_prompt = of->key.prompt;
+    funnel->share_source = of->key.source;
     return PS_OK;
 }
 
@@ -129,7 +133,7 @@ static enum ps_status judge(struct funnel *funnel, const struct ps_store_row *ro
                (settings->max_tokens && row->output_tokens > settings->max_tokens)) {
         candidate->drop = PS_SELECT_DROP_TOKENS;
     } else if (share->model || share->min > 0 || share->max < 1) {
-        PS_TRY(share_correct(funnel, candidate, error));
+        PS_TRY(share_correct(funnel, row, error));
         bool fits = funnel->share >= share->min && funnel->share <= share->max; /* NAN does not */
         if (!fits) candidate->drop = PS_SELECT_DROP_SHARE;
     }
@@ -151,7 +155,6 @@ static enum ps_status add_candidate(struct funnel *funnel, const struct ps_store
     *candidate = (struct candidate){.identity = ps_hash_64(&identity),
                                     .trace = row->id,
                                     .prompt = row->key.prompt,
-                                    .source = row->key.source,
                                     .tokens = row->output_tokens};
     PS_TRY(hash_question(row, &candidate->question, error));
     PS_TRY(judge(funnel, row, candidate, error));
@@ -162,12 +165,15 @@ static enum ps_status add_candidate(struct funnel *funnel, const struct ps_store
 typedef enum ps_status row_visitor(void *context, const struct ps_store_row *row,
                                    struct ps_error *error);
 
+/* A trace once for each item that asks its prompt: items can differ in their gold. */
 static enum ps_status visit_rows(struct ps_store *store, const struct ps_store_filter *filter,
                                  row_visitor *visit, void *context, struct ps_error *error) {
+    struct ps_store_filter items = *filter;
     struct ps_store_cursor *cursor;
     struct ps_store_row row;
     bool more = true;
-    PS_TRY(ps_store_query(store, filter, &cursor, error));
+    items.per = PS_STORE_PER_ITEM;
+    PS_TRY(ps_store_query(store, &items, &cursor, error));
     enum ps_status status = PS_OK;
     while (status == PS_OK && more) {
         status = ps_stop_check(error);
@@ -205,13 +211,17 @@ static enum ps_status find_sources(struct funnel *funnel, struct ps_error *error
     return PS_OK;
 }
 
-/* A trace that two filters found counts once; the rest is left in the order of identities. */
+/* A trace that two filters or two items found counts once, for a question that keeps it if there is
+ * one; the rest is left in the order of identities. */
 static void drop_doubles(struct funnel *funnel) {
+    const uint64_t dropped = (uint64_t)1 << 63;
     size_t kept = 0;
     for (size_t i = 0; i < funnel->count; i++) {
-        funnel->items[i].order[0] = funnel->items[i].identity;
-        funnel->items[i].order[1] = (uint64_t)funnel->items[i].trace;
-        funnel->items[i].order[2] = 0;
+        struct candidate *candidate = &funnel->items[i];
+        candidate->order[0] = candidate->identity;
+        candidate->order[1] = (uint64_t)candidate->trace;
+        candidate->order[2] =
+            candidate->question >> 1 | (candidate->drop == PS_SELECT_KEPT ? 0 : dropped);
     }
     sort(funnel);
     for (size_t i = 0; i < funnel->count; i++)
@@ -381,9 +391,12 @@ static enum ps_status visit_state(void *context, const struct ps_store_row *row,
                                   struct ps_error *error) {
     struct state *state = context;
     struct ps_hash hash;
-    char more[80];
-    snprintf(more, sizeof more, "%s %s %lld", row->verdict ? row->verdict : "none",
-             row->in_test ? "test" : "train", (long long)row->output_tokens);
+    char more[100];
+    uint64_t question;
+    PS_TRY(hash_question(row, &question, error));
+    snprintf(more, sizeof more, "%s %s %lld %016llx", row->verdict ? row->verdict : "none",
+             row->in_test ? "test" : "train", (long long)row->output_tokens,
+             (unsigned long long)question);
     PS_TRY(hash_identity(row, more, &hash, error));
     unsigned carry = 0;
     for (size_t i = 0; i < sizeof hash.bytes; i++) {

@@ -13,6 +13,8 @@ static struct ps_store *store;
 static struct ps_arena arena;
 
 /* "correct 12 1/2": verdict, tokens, what was extracted, which may be left out. */
+static const char *const problem_golds[] = {"1/2", "7", NULL};
+static int64_t prompts[3];
 static int64_t put(int model, int problem, int sample, const char *text) {
     char json[128], verdict[32], extracted[64] = "";
     int tokens;
@@ -22,6 +24,7 @@ static int64_t put(int model, int problem, int sample, const char *text) {
     assert_true(sscanf(text, "%31s %d %63s", verdict, &tokens, extracted) >= 2);
     snprintf(json, sizeof json, "{\"messages\":[{\"content\":\"%d\",\"role\":\"user\"}]}", problem);
     assert_ok(ps_store_put_prompt(store, json, &key.prompt, NULL, &error));
+    prompts[problem] = key.prompt;
     snprintf(json, sizeof json, "{\"weights\":\"%d\"}", model);
     assert_ok(ps_store_put_source(store, "model", json, &key.source, NULL, &error));
     assert_ok(ps_store_put_sampler(store, "{\"temperature\":1}", &key.sampler, NULL, &error));
@@ -35,6 +38,7 @@ static int64_t put(int model, int problem, int sample, const char *text) {
             store, id,
             &(struct ps_store_verdict){.grader = "plain 1",
                                        .verdict = verdict,
+                                       .gold = problem_golds[problem],
                                        .extracted = extracted[0] ? extracted : NULL},
             &error));
     return id;
@@ -49,7 +53,7 @@ static const char *const replies[2][3][4] = {
      {"wrong 6 1", "wrong 6 1", "wrong 6 1", "wrong 6 1"},
      {"truncated 32 1", "truncated 32 1", "correct 9 3", "wrong 8 4"}}, /* cut ones do not vote */
 };
-static int64_t rows[2][12];
+static int64_t rows[2][12], items[2][3];
 static struct ps_result_limit limits[2][2];
 static struct ps_result results[2];
 
@@ -69,12 +73,23 @@ static void begin(int64_t max_tokens) {
 }
 
 static enum ps_status compute(struct ps_result_pair **pairs, size_t *pair_count) {
-    const int64_t *traces[] = {rows[0], rows[1]};
-    return ps_scores_compute(store, results, traces, 2, &arena, pairs, pair_count, &error);
+    const struct ps_scores_replies asked[] = {{rows[0], items[0]}, {rows[1], items[1]}};
+    return ps_scores_compute(store, results, asked, 2, &arena, pairs, pair_count, &error);
 }
 
 static bool near(double got, double expected) {
     return fabs(got - expected) < 1e-12;
+}
+
+static int64_t put_item(const char *dataset, int problem, const char *gold) {
+    struct ps_store_item item = {.prompt = prompts[problem],
+                                 .dataset = dataset,
+                                 .split = "test",
+                                 .row = problem,
+                                 .gold = gold};
+    int64_t id;
+    assert_ok(ps_store_put_item(store, &item, &id, &error));
+    return id;
 }
 
 static int set_up(void **state) {
@@ -87,6 +102,7 @@ static int set_up(void **state) {
     for (int m = 0; m < 2; m++)
         for (int p = 0; p < 3; p++)
             for (int s = 0; s < 4; s++) rows[m][4 * p + s] = put(m, p, s, replies[m][p][s]);
+    for (int p = 0; p < 3; p++) items[0][p] = items[1][p] = put_item("d", p, problem_golds[p]);
     assert_ok(ps_store_flush(store, &error));
     return 0;
 }
@@ -173,6 +189,42 @@ static void missing_is_refused(void **state) {
     assert_ok(compute(&pairs, &pair_count));
 }
 
+/* Another data set asks the same with another gold: its verdicts are others. */
+static void scored_by_gold(void **state) {
+    (void)state;
+    struct ps_result_pair *pairs;
+    size_t pair_count;
+    int64_t own = items[1][1];
+    begin(32);
+    items[1][1] = put_item("e", 1, "1");
+    assert_fails(compute(&pairs, &pair_count), PS_ARGUMENT,
+                 "b on d: problem 2: reply 1 of 4 is not graded");
+    for (int s = 0; s < 4; s++) {
+        struct ps_store_verdict verdict = {.grader = "plain 1",
+                                           .verdict = s < 3 ? "correct" : "wrong",
+                                           .extracted = "1",
+                                           .gold = "1"};
+        assert_ok(ps_store_put_verdict(store, rows[1][4 + s], &verdict, &error));
+    }
+    assert_ok(compute(&pairs, &pair_count));
+    assert_true(near(results[0].pass_at_1, 4.0 / 12) && near(results[1].pass_at_1, 5.0 / 12));
+    items[1][1] = own;
+    assert_ok(compute(&pairs, &pair_count));
+    assert_true(near(results[1].pass_at_1, 2.0 / 12));
+}
+
+static void write_rows(struct ps_json_writer *writer, const char *key, const int64_t *of_a,
+                       const int64_t *of_b, int count) {
+    ps_json_write_key(writer, key);
+    ps_json_write_begin_array(writer);
+    for (int m = 0; m < 2; m++) {
+        ps_json_write_begin_array(writer);
+        for (int i = 0; i < count; i++) ps_json_write_integer(writer, (m ? of_b : of_a)[i]);
+        ps_json_write_end_array(writer);
+    }
+    ps_json_write_end_array(writer);
+}
+
 /* A result.json leads to the same scores, and to others once a verdict has changed. */
 static void scored_again(void **state) {
     (void)state;
@@ -188,14 +240,8 @@ static void scored_again(void **state) {
     ps_json_writer_begin(&writer, &text);
     ps_json_write_begin_object(&writer);
     ps_results_write(results, 2, pairs, pair_count, &writer);
-    ps_json_write_key(&writer, "traces");
-    ps_json_write_begin_array(&writer);
-    for (int m = 0; m < 2; m++) {
-        ps_json_write_begin_array(&writer);
-        for (int i = 0; i < 12; i++) ps_json_write_integer(&writer, rows[m][i]);
-        ps_json_write_end_array(&writer);
-    }
-    ps_json_write_end_array(&writer);
+    write_rows(&writer, "traces", rows[0], rows[1], 12);
+    write_rows(&writer, "items", items[0], items[1], 3);
     ps_json_write_end_object(&writer);
     assert_ok(ps_json_writer_end(&writer, &error));
     assert_ok(ps_json_parse("result.json", text.data, text.size, &value, &error));
@@ -203,7 +249,7 @@ static void scored_again(void **state) {
     assert_int_equal(count, 2);
     assert_true(near(again[0].pass_at_1, 4.0 / 12) && near(again[0].limits[0].pass_at_1, 1.0 / 12));
     struct ps_store_verdict verdict = {
-        .grader = "plain 2", .verdict = "correct", .extracted = "3", .time = 4000000000};
+        .grader = "plain 2", .verdict = "correct", .gold = "1/2", .extracted = "3"};
     assert_ok(ps_store_put_verdict(store, rows[0][2], &verdict, &error));
     assert_ok(ps_scores_again(value, store, &arena, &again, &count, &pairs, &pair_count, &error));
     assert_true(near(again[0].pass_at_1, 5.0 / 12) && near(pairs->difference, 3.0 / 12));
@@ -218,7 +264,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_and_votes),     cmocka_unit_test(limits_cut),
         cmocka_unit_test(budgets_are_compared), cmocka_unit_test(missing_is_refused),
-        cmocka_unit_test(scored_again),
+        cmocka_unit_test(scored_by_gold),       cmocka_unit_test(scored_again),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

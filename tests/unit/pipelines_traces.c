@@ -32,6 +32,12 @@ static int64_t count_rows(struct fixture *f, struct ps_store_filter filter) {
     return stats.traces;
 }
 
+static bool has(const struct ps_selection *selection, int64_t trace) {
+    for (int64_t i = 0; i < selection->kept; i++)
+        if (selection->traces[i] == trace) return true;
+    return false;
+}
+
 static struct ps_grading open_grading(struct fixture *f) {
     struct ps_grading grading = {.store = f->store};
     assert_ok(ps_dataset_catalog_open(&grading.catalog, NULL, 0, 0, &error));
@@ -84,7 +90,6 @@ static void test_grade(void **state) {
     assert_int_equal(counts.changes[PS_VERDICT_NO_ANSWER][PS_VERDICT_NO_ANSWER], 1);
 
     /* so does a corrected gold, and what was decided by hand goes on to count */
-    put_item(&f, sum, "gsm8k", "train", 1, "17");
     struct ps_store_filter one = {.prompt_id = sum, .verdict = "correct"};
     struct ps_store_cursor *cursor;
     struct ps_store_row row;
@@ -94,18 +99,81 @@ static void test_grade(void **state) {
     assert_true(more);
     int64_t by_hand = row.id;
     ps_store_cursor_close(cursor);
+    put_item(&f, sum, "gsm8k", "train", 1, "17");
     struct ps_store_verdict hand = {.grader = "hand", .verdict = "correct", .author = "Ada"};
     assert_ok(ps_store_put_verdict(f.store, by_hand, &hand, &error));
     counts = (struct ps_grading_counts){0};
     grading.filter.dataset = "gsm8k";
     assert_ok(ps_grade_traces(&grading, &counts, &error));
     assert_int_equal(counts.graded, 3);
-    assert_int_equal(counts.changes[PS_VERDICT_WRONG][PS_VERDICT_CORRECT], 1);
+    assert_int_equal(counts.changes[PS_GRADING_NEW][PS_VERDICT_CORRECT], 1);
     assert_int_equal(
         count_rows(&f, (struct ps_store_filter){.verdict = "correct", .dataset = "gsm8k"}), 2);
     grading.profile = "gsm";
     assert_fails(ps_grade_traces(&grading, &counts, &error), PS_ARGUMENT, "no grading profile");
     ps_dataset_catalog_close(grading.catalog);
+    fixture_close(&f);
+}
+
+/* Three rows of two data sets ask the same and have three golds. */
+static void test_golds(void **state) {
+    (void)state;
+    struct fixture f;
+    struct ps_arena arena;
+    struct ps_select_settings settings;
+    struct ps_selection selection;
+    struct ps_grading_counts counts = {0};
+    int64_t pending;
+    fixture_open(&f);
+    ps_arena_init(&arena, 1 << 20);
+    int64_t prompt = fixture_prompt(&f, 1);
+    put_item(&f, prompt, "mine", "train", 1, "17");
+    put_item(&f, prompt, "mine", "train", 2, "18");
+    put_item(&f, prompt, "other", "train", 1, "19");
+    put_item(&f, prompt, "other", "train", 5, "18");
+    int64_t ids[4];
+    static const char *const texts[] = {"\\boxed{17}", "\\boxed{18}", "\\boxed{19}", "\\boxed{20}"};
+    for (int s = 0; s < 4; s++) ids[s] = put_text(&f, prompt, s, texts[s], 5, PS_STORE_STOP);
+    struct ps_grading grading = open_grading(&f);
+    grading.filter.dataset = "other";
+    assert_ok(ps_grade_traces(&grading, &counts, &error));
+    assert_int_equal(counts.graded, 8);
+    grading.filter.dataset = NULL;
+    assert_ok(ps_grade_traces_pending(&grading, &pending, &error));
+    assert_int_equal(pending, 4); /* 17 is left */
+    assert_ok(ps_grade_traces(&grading, &counts, &error));
+    assert_int_equal(counts.graded, 12);
+    assert_int_equal(counts.changes[PS_GRADING_NEW][PS_VERDICT_CORRECT], 3);
+    assert_int_equal(counts.changes[PS_GRADING_NEW][PS_VERDICT_WRONG], 9);
+
+    assert_ok(ps_settings_defaults(&ps_select_table, &settings, &arena, &error));
+    static const struct {
+        const char *dataset;
+        int from, to; /* the samples that are kept */
+    } cases[] = {{"mine", 0, 2}, {"other", 1, 3}, {NULL, 0, 3}};
+    for (size_t i = 0; i < 3; i++) {
+        const struct ps_store_filter filter = {.dataset = cases[i].dataset};
+        assert_ok(ps_select_traces(f.store, &settings, &filter, 1, 1, &selection, &error));
+        assert_int_equal(selection.considered, 4);
+        assert_int_equal(selection.kept, cases[i].to - cases[i].from);
+        for (int s = 0; s < 4; s++)
+            assert_true(has(&selection, ids[s]) == (s >= cases[i].from && s < cases[i].to));
+        assert_int_equal(selection.questions, selection.kept);
+        ps_selection_release(&selection);
+    }
+
+    /* a corrected gold is graded, and an old one again without grading */
+    put_item(&f, prompt, "mine", "train", 1, "20");
+    counts = (struct ps_grading_counts){0};
+    assert_ok(ps_grade_traces(&grading, &counts, &error));
+    assert_int_equal(counts.graded, 4);
+    put_item(&f, prompt, "mine", "train", 1, "17");
+    assert_ok(ps_grade_traces_pending(&grading, &pending, &error));
+    assert_int_equal(pending, 0);
+    const struct ps_store_filter mine = {.dataset = "mine", .verdict = "correct"};
+    assert_int_equal(count_rows(&f, mine), 1);
+    ps_dataset_catalog_close(grading.catalog);
+    ps_arena_release(&arena);
     fixture_close(&f);
 }
 
@@ -136,7 +204,7 @@ static void test_grade_many(void **state) {
 /* ---- selecting ---- */
 
 static void judge(struct fixture *f, int64_t trace, const char *verdict) {
-    struct ps_store_verdict row = {.grader = "math 1", .verdict = verdict};
+    struct ps_store_verdict row = {.grader = "math 1", .verdict = verdict, .gold = "2"};
     assert_ok(ps_store_put_verdict(f->store, trace, &row, &error));
 }
 
@@ -155,12 +223,6 @@ static struct ps_selection chosen(struct fixture *f, const struct ps_select_sett
     for (int i = 0; i < PS_SELECT_KEPT; i++) dropped += selection.dropped[i];
     assert_int_equal(selection.considered, dropped + selection.kept);
     return selection;
-}
-
-static bool has(const struct ps_selection *selection, int64_t trace) {
-    for (int64_t i = 0; i < selection->kept; i++)
-        if (selection->traces[i] == trace) return true;
-    return false;
 }
 
 /* Three prompts of a training split with 6 traces each, one of a test split with 1. */
@@ -319,9 +381,9 @@ static void test_state(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grade),  cmocka_unit_test(test_grade_many),
-        cmocka_unit_test(test_funnel), cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_state),
+        cmocka_unit_test(test_grade),      cmocka_unit_test(test_golds),
+        cmocka_unit_test(test_grade_many), cmocka_unit_test(test_funnel),
+        cmocka_unit_test(test_choice),     cmocka_unit_test(test_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

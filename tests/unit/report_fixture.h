@@ -53,7 +53,7 @@ static inline bool report_solves(int model, int problem) {
 }
 
 static inline void report_put_reply(struct ps_store *store, struct ps_store_key key,
-                                    int64_t provenance, int model, int problem) {
+                                    int64_t provenance, int model, int problem, const char *gold) {
     static const char bad[] = "A NUL \0, a byte \xff, " REPORT_HOSTILE ", \xe2\x80\xae turned.\n";
     char content[1024], answer[32];
     bool right = report_solves(model, problem), none = !right && problem % 5 == 0;
@@ -80,6 +80,7 @@ static inline void report_put_reply(struct ps_store *store, struct ps_store_key 
                                                   : !none       ? "wrong"
                                                   : problem % 2 ? "truncated"
                                                                 : "no_answer",
+                                       .gold = gold,
                                        .extracted = none ? NULL : answer};
     int64_t id;
     assert_ok(ps_store_put_trace(store, &trace, &id, NULL, &error));
@@ -119,7 +120,7 @@ static inline void report_put_evals(const char *folder, int problems) {
         assert_ok(ps_store_put_item(store, &item, NULL, &error));
         for (int m = 0; m < 3; m++) {
             key.source = source[m];
-            report_put_reply(store, key, provenance, m, p);
+            report_put_reply(store, key, provenance, m, p, gold);
         }
     }
     assert_ok(ps_store_flush(store, &error));

@@ -184,7 +184,9 @@ static void edits(void **state) {
                                      .row = i,
                                      .gold = "2"};
         assert_ok(ps_store_put_item(f.store, &item, NULL, &error));
-        judge(&f, put(&f, i, 0, PS_STORE_STOP, 10 + i, "1"), "wrong", NULL, 1);
+        struct ps_store_verdict wrong = {.grader = "math 1", .verdict = "wrong", .gold = "2"};
+        int64_t id = put(&f, i, 0, PS_STORE_STOP, 10 + i, "1");
+        assert_ok(ps_store_put_verdict(f.store, id, &wrong, &error));
         put(&f, i, 1, PS_STORE_STOP, 30, "1");
     }
     assert_ok(ps_store_set_gold(f.store, "sums", "train", 1, "1", &items, &error));
@@ -192,7 +194,8 @@ static void edits(void **state) {
     assert_int_equal(value(&f, "SELECT sum(row) FROM item WHERE gold = '1'"), 1);
     assert_ok(ps_store_set_gold(f.store, "sums", "train", 7, "1", &items, &error));
     assert_int_equal(items, 0);
-    const struct ps_store_filter filter = {.verdict = "wrong", .min_tokens = 11};
+    /* the gold of one was corrected: its verdict is history */
+    const struct ps_store_filter filter = {.verdict = "wrong"};
     assert_ok(ps_store_delete(f.store, &filter, &traces, &error));
     assert_int_equal(traces, 1);
     assert_int_equal(value(&f, "SELECT count(*) FROM trace"), 3);

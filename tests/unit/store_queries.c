@@ -107,12 +107,12 @@ static void test_filters(void **state) {
     assert_int_equal(
         count(&f, (struct ps_store_filter){.source_id = other, .sampler_id = f.sampler}, NULL), 1);
     assert_int_equal(count(&f, (struct ps_store_filter){.limit = 5}, NULL), 5);
-    assert_int_equal(count(&f, (struct ps_store_filter){.verdict = "correct"}, NULL), 2);
+    assert_int_equal(count(&f, (struct ps_store_filter){.verdict = "correct"}, NULL), 1);
     assert_int_equal(count(&f, (struct ps_store_filter){.verdict = "wrong"}, &row), 1);
     assert_int_equal(row.id, ids[0][1]);
     assert_string_equal(last_extracted, "1");
     assert_string_equal(last_extra, "{\"level\":2}");
-    assert_int_equal(count(&f, (struct ps_store_filter){.verdict = "none"}, NULL), 8);
+    assert_int_equal(count(&f, (struct ps_store_filter){.verdict = "none"}, NULL), 9);
     assert_int_equal(count(&f, (struct ps_store_filter){.ungraded = "math 2"}, NULL), 9);
     assert_int_equal(
         count(&f, (struct ps_store_filter){.ungraded = "math 2", .prompt_id = prompts[1]}, NULL),
@@ -146,11 +146,102 @@ static void test_filters(void **state) {
     assert_int_equal(graded, 3);
     assert_true(stats.file_bytes > stats.body_bytes);
     struct ps_store_difficulty difficulty;
-    assert_ok(ps_store_difficulty(f.store, prompts[0], f.source, &difficulty, &error));
+    struct ps_store_item first = {.prompt = prompts[0], .dataset = "gsm8k", .split = "train"};
+    int64_t item;
+    assert_ok(ps_store_find_item(f.store, &first, &item, &error));
+    assert_ok(ps_store_difficulty(f.store, prompts[0], item, f.source, &difficulty, &error));
     assert_int_equal(difficulty.graded, 3);
     assert_int_equal(difficulty.correct, 1);
-    assert_ok(ps_store_difficulty(f.store, prompts[2], f.source, &difficulty, &error));
+    assert_ok(ps_store_difficulty(f.store, prompts[2], 0, f.source, &difficulty, &error));
     assert_true(isnan(difficulty.share));
+    fixture_close(&f);
+}
+
+/* "dataset:gold:verdict" of each row of the trace, in the order of data sets. */
+static void golds(struct fixture *f, struct ps_store_filter filter, char *text, size_t size) {
+    char parts[4][60];
+    int count = 0;
+    struct ps_store_cursor *cursor;
+    struct ps_store_row row;
+    bool more;
+    assert_ok(ps_store_query(f->store, &filter, &cursor, &error));
+    for (;;) {
+        assert_ok(ps_store_next(cursor, &row, &more, &error));
+        if (!more) break;
+        assert_true(count < 4);
+        snprintf(parts[count++], sizeof parts[0], "%s%lld:%s:%s ", row.dataset ? row.dataset : "-",
+                 (long long)row.row, row.gold ? row.gold : "-", row.verdict ? row.verdict : "-");
+    }
+    ps_store_cursor_close(cursor);
+    qsort(parts, (size_t)count, sizeof parts[0], (int (*)(const void *, const void *))strcmp);
+    *text = 0;
+    for (int i = 0; i < count; i++) strncat(text, parts[i], size - strlen(text) - 1);
+}
+
+/* Data sets that share a prompt and differ in its gold: each has its own verdict, difficulty and
+ * place in lists. */
+static void test_golds(void **state) {
+    (void)state;
+    struct fixture f;
+    struct ps_store_difficulty difficulty;
+    struct ps_store_stats stats;
+    char text[200];
+    const int64_t nine = 9;
+    fixture_open(&f);
+    int64_t prompt = fixture_prompt(&f, 1), id = fixture_put(&f, prompt, 0);
+    int64_t other = fixture_put(&f, prompt, 1), item;
+    put_item(&f, prompt, "a", "train", 1, "2");
+    put_item(&f, prompt, "b", "train", 1, "3");
+    put_item(&f, prompt, "b", "train", 9, "3");
+    put_item(&f, prompt, "c", "train", 1, NULL);
+    put_verdict(&f, id, "math 1", "correct", "2", NULL);
+    put_verdict(&f, id, "math 1", "wrong", "3", NULL);
+    put_verdict(&f, id, "math 1", "no_gold", NULL, NULL);
+    assert_ok(ps_store_flush(f.store, &error));
+#define EXPECT(expected, ...)                                                                      \
+    do {                                                                                           \
+        golds(&f, (struct ps_store_filter){.trace_id = id, __VA_ARGS__}, text, sizeof text);       \
+        assert_string_equal(text, expected);                                                       \
+    } while (0)
+    EXPECT("a1:2:correct ", .limit = 0);
+    EXPECT("b1:3:wrong ", .dataset = "b");
+    EXPECT("b9:3:wrong ", .dataset = "b", .row = &nine);
+    EXPECT("c1:-:no_gold ", .dataset = "c");
+    EXPECT("a1:2:correct b1:3:wrong c1:-:no_gold ", .per = PS_STORE_PER_GOLD);
+    EXPECT("a1:2:correct b1:3:wrong b9:3:wrong c1:-:no_gold ", .per = PS_STORE_PER_ITEM);
+    EXPECT("b1:3:wrong b9:3:wrong ", .per = PS_STORE_PER_ITEM, .verdict = "wrong");
+    EXPECT("b9:3:wrong ", .per = PS_STORE_PER_GOLD, .row = &nine);
+    EXPECT("", .dataset = "b", .verdict = "correct");
+    EXPECT("", .per = PS_STORE_PER_GOLD, .ungraded = "math 1");
+    put_verdict(&f, other, "math 1", "correct", "3", NULL);
+    golds(&f, (struct ps_store_filter){.per = PS_STORE_PER_GOLD, .ungraded = "math 1"}, text,
+          sizeof text);
+    assert_string_equal(text, "a1:2:- c1:-:- ");
+
+    /* the share of correct replies is one for each */
+    struct ps_store_item asked = {.prompt = prompt, .dataset = "b", .split = "train", .row = 9};
+    assert_ok(ps_store_find_item(f.store, &asked, &item, &error));
+    assert_ok(ps_store_difficulty(f.store, prompt, item, f.source, &difficulty, &error));
+    assert_int_equal(difficulty.graded, 2);
+    assert_int_equal(difficulty.correct, 1);
+    const struct ps_store_range half = {0.5, 0.5};
+    EXPECT("b1:3:wrong b9:3:wrong ", .per = PS_STORE_PER_ITEM, .difficulty = &half);
+    struct ps_store_filter b = {.dataset = "b"};
+    assert_ok(ps_store_stats(f.store, &b, &stats, &error));
+    assert_string_equal(stats.verdicts[0].name, "correct");
+    assert_int_equal(stats.verdicts[0].count, 1);
+    assert_string_equal(stats.verdicts[1].name, "wrong");
+    assert_int_equal(stats.verdicts[1].count, 1);
+
+    /* by hand: about one gold, then about the reply */
+    put_verdict(&f, id, "override", "correct", "3", "Ada");
+    EXPECT("a1:2:correct b1:3:correct c1:-:no_gold ", .per = PS_STORE_PER_GOLD);
+    put_verdict(&f, id, "override", "undecided", NULL, "Bob");
+    put_verdict(&f, id, "math 2", "wrong", "3", NULL);
+    EXPECT("a1:2:undecided b1:3:undecided c1:-:undecided ", .per = PS_STORE_PER_GOLD);
+    put_verdict(&f, id, "override", "wrong", "2", "Ada");
+    EXPECT("a1:2:wrong b1:3:undecided c1:-:undecided ", .per = PS_STORE_PER_GOLD);
+#undef EXPECT
     fixture_close(&f);
 }
 
@@ -285,7 +376,7 @@ static void test_export_formats(void **state) {
                                    .reasoning_size = 1,
                                    .content = "A",
                                    .content_size = 1};
-    struct ps_store_verdict verdict = {.grader = "math 1", .verdict = "wrong"};
+    struct ps_store_verdict verdict = {.grader = "math 1", .verdict = "wrong", .gold = "2"};
     assert_ok(ps_store_put_trace(f.store, &trace, &id, NULL, &error));
     assert_ok(ps_store_put_verdict(f.store, id, &verdict, &error));
     struct ps_store_line how = {.format = PS_STORE_SHAREGPT, .metadata = true};
@@ -454,9 +545,10 @@ static void test_search_of_many(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filters),  cmocka_unit_test(test_pending),
-        cmocka_unit_test(test_export),   cmocka_unit_test(test_export_formats),
-        cmocka_unit_test(test_searches), cmocka_unit_test(test_search_of_many),
+        cmocka_unit_test(test_filters),        cmocka_unit_test(test_golds),
+        cmocka_unit_test(test_pending),        cmocka_unit_test(test_export),
+        cmocka_unit_test(test_export_formats), cmocka_unit_test(test_searches),
+        cmocka_unit_test(test_search_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
