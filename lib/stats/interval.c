@@ -25,13 +25,17 @@ struct ps_interval ps_stats_wilson(uint64_t successes, uint64_t trials, double c
     return score_interval((double)successes / (double)trials, (double)trials, z);
 }
 
+static struct ps_interval exact_interval(double x, double n, double confidence) {
+    struct ps_interval result = {0, 1};
+    double tail = (1 - confidence) / 2;
+    if (x > 0) result.low = ps_stats_beta_quantile(x, n - x + 1, tail);
+    if (x < n) result.high = 1 - ps_stats_beta_quantile(n - x, x + 1, tail);
+    return result;
+}
+
 struct ps_interval ps_stats_clopper_pearson(uint64_t successes, uint64_t trials,
                                             double confidence) {
-    struct ps_interval result = {0, 1};
-    double x = (double)successes, n = (double)trials, tail = (1 - confidence) / 2;
-    if (successes > 0) result.low = ps_stats_beta_quantile(x, n - x + 1, tail);
-    if (successes < trials) result.high = 1 - ps_stats_beta_quantile(n - x, x + 1, tail);
-    return result;
+    return exact_interval((double)successes, (double)trials, confidence);
 }
 
 struct ps_stats_mean ps_stats_mean(const double *values, const uint32_t *cluster, size_t count) {
@@ -56,13 +60,14 @@ struct ps_stats_mean ps_stats_mean(const double *values, const uint32_t *cluster
  * problems. So the estimate gets the weight 1 - 1 / (1 + 6 n p (1-p)) and the safe value,
  * `problems`, the rest, on a logarithmic scale. */
 struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t samples,
-                                          double confidence) {
+                                          enum ps_stats_form form, double confidence) {
     double p = mean.mean, se = mean.standard_error, n = (double)mean.clusters;
-    if (mean.clusters < 2 || !(p >= 0 && p <= 1)) return (struct ps_interval){0, 1};
-    double trials = se > 0 ? p * (1 - p) / (se * se) : n;
+    if (mean.clusters == 0 || !(p >= 0 && p <= 1)) return (struct ps_interval){0, 1};
+    double trials = se > 0 ? p * (1 - p) / (se * se) : n; /* one problem has no SE: n */
     if (trials > (double)samples) trials = (double)samples;
     if (trials < n) trials = n;
     trials = n * pow(trials / n, 1 - 1 / (1 + 6 * n * p * (1 - p)));
+    if (form == PS_STATS_EXACT) return exact_interval(p * trials, trials, confidence);
     return score_interval(p, trials, ps_stats_normal_quantile(0.5 + confidence / 2));
 }
 

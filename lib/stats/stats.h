@@ -31,12 +31,13 @@ struct ps_stats_mean {
 struct ps_stats_mean ps_stats_mean(const double *values, const uint32_t *cluster, size_t count);
 
 /* Interval for the mean of a rate in [0, 1] whose standard error over problems is known: Wilson's
- * form at the number of trials that this standard error amounts to, p (1-p) / SE^2, at least
- * `problems`, at most `samples` (all of them), and drawn towards `problems` where few problems tell.
- * It has a width at 0 and 1, and is Wilson's interval at one sample a problem. docs/statistics.md
- * has what it covers. */
+ * or the exact form at the number of trials that this standard error amounts to, p (1-p) / SE^2, at
+ * least `problems`, at most `samples` (all of them), and drawn towards `problems` where few
+ * problems tell. It has a width at 0 and 1, and is the interval above of that name at one sample a
+ * problem. docs/statistics.md has what it covers. */
+enum ps_stats_form { PS_STATS_WILSON, PS_STATS_EXACT };
 struct ps_interval ps_stats_rate_interval(struct ps_stats_mean mean, uint64_t samples,
-                                          double confidence);
+                                          enum ps_stats_form form, double confidence);
 
 /* Unbiased pass@k from `correct` of `samples`: 1 - C(n-c, k) / C(n, k) (Chen et al. 2021,
  * arXiv 2107.03374). PS_ARGUMENT for k < 1, k > samples (never divided by samples that are not

@@ -14,6 +14,7 @@ struct evaluate_flags {
     const char *out;
     int64_t seed, limit;
     struct ps_strings sweep;
+    int interval; /* enum ps_stats_form */
     struct ps_sampling_settings sampling;
 };
 #define AT(member) offsetof(struct evaluate_flags, member)
@@ -32,6 +33,7 @@ static const struct ps_setting items[] = {
     {"limit", PS_SETTING_INTEGER, AT(limit), "0", .minimum = 0, .maximum = 1e9, .unit = "rows",
      .help = "only the first rows of each set; 0: all"},
     PS_EVALUATION_SWEEP(AT(sweep)),
+    PS_EVALUATION_INTERVAL(AT(interval)),
     PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "0.95", "32768"),
 };
 #undef AT
@@ -79,7 +81,9 @@ static enum ps_status open_evaluation(const struct evaluate_flags *flags,
     size_t count = flags->model.count;
     const char **names = ps_arena_array(context->arena, count + 1, sizeof *names);
     PS_FAIL_IF_NULL(names, error);
-    *evaluation = (struct ps_evaluation){.context = context, .settings = &flags->sampling};
+    *evaluation = (struct ps_evaluation){.context = context,
+                                         .settings = &flags->sampling,
+                                         .form = (enum ps_stats_form)flags->interval};
     PS_TRY(ps_evaluation_limits(&flags->sweep, flags->sampling.max_tokens, context->arena,
                                 &evaluation->limits, &evaluation->limit_count, error));
     PS_TRY(ps_evaluation_sets(&flags->dataset, &flags->sampling, context->arena, &sets, error));

@@ -38,23 +38,27 @@ static enum ps_status check(const struct ps_result_problem *problems, size_t cou
 }
 
 /* The mean over problems of `values`, of which each stands for so many samples. */
-static struct ps_result_rate mean_rate(const double *values, size_t count, int64_t samples) {
+static struct ps_result_rate mean_rate(const double *values, size_t count, int64_t samples,
+                                       enum ps_stats_form form) {
     struct ps_stats_mean mean = ps_stats_mean(values, NULL, count);
-    uint64_t all = count * (uint64_t)samples;
-    struct ps_interval interval = samples == 1 && count == 1
-                                      ? ps_stats_wilson(mean.mean == 1, 1, CONFIDENCE)
-                                      : ps_stats_rate_interval(mean, all, CONFIDENCE);
+    struct ps_interval interval =
+        ps_stats_rate_interval(mean, count * (uint64_t)samples, form, CONFIDENCE);
     return (struct ps_result_rate){mean.mean, interval.low, interval.high};
+}
+
+static enum ps_status pass_at(const struct ps_result_problem *problem, int64_t k, double *value,
+                              struct ps_error *error) {
+    return ps_stats_pass_at_k((uint64_t)problem->samples, (uint64_t)problem->correct, (uint64_t)k,
+                              value, error);
 }
 
 static enum ps_status set_passes(const struct ps_result_problem *problems, size_t count,
                                  double *values, struct ps_result *result, struct ps_error *error) {
     result->pass_count = 0;
     for (int64_t k = 2; k <= result->samples && result->pass_count < PS_RESULT_PASSES; k *= 2) {
-        for (size_t i = 0; i < count; i++)
-            PS_TRY(ps_stats_pass_at_k((uint64_t)problems[i].samples, (uint64_t)problems[i].correct,
-                                      (uint64_t)k, &values[i], error));
-        result->passes[result->pass_count++] = mean_rate(values, count, result->samples / k);
+        for (size_t i = 0; i < count; i++) PS_TRY(pass_at(&problems[i], k, &values[i], error));
+        result->passes[result->pass_count++] =
+            mean_rate(values, count, result->samples / k, result->form);
     }
     return PS_OK;
 }
@@ -70,7 +74,7 @@ static void set_majority(const struct ps_result_problem *problems, size_t count,
         values[i] = problems[i].majority;
         tied += problems[i].tied;
     }
-    result->majority = mean_rate(values, count, 1);
+    result->majority = mean_rate(values, count, 1, result->form);
     result->tied = (double)tied / (double)count;
 }
 
@@ -79,7 +83,7 @@ static enum ps_status set_rates(const struct ps_result_problem *problems, size_t
     double *values = ps_malloc(count * sizeof *values);
     PS_FAIL_IF_NULL(values, error);
     for (size_t i = 0; i < count; i++) values[i] = rate(&problems[i]);
-    struct ps_result_rate first = mean_rate(values, count, result->samples);
+    struct ps_result_rate first = mean_rate(values, count, result->samples, result->form);
     result->pass_at_1 = first.value;
     result->low = first.low;
     result->high = first.high;
@@ -108,19 +112,6 @@ enum ps_status ps_result_compute(const struct ps_result_problem *problems, size_
 
 /* ---- two models ---- */
 
-static enum ps_status test(const double *difference, size_t count, bool single,
-                           struct ps_result_pair *pair, struct ps_error *error) {
-    pair->a_better = pair->b_better = 0;
-    for (size_t i = 0; i < count; i++) {
-        pair->a_better += difference[i] > 0;
-        pair->b_better += difference[i] < 0;
-    }
-    pair->test = single ? "mcnemar" : "sign_flip";
-    if (!single) return ps_stats_sign_flip(difference, count, SEED, DRAWS, &pair->p, error);
-    pair->p = ps_stats_mcnemar((uint64_t)pair->a_better, (uint64_t)pair->b_better);
-    return PS_OK;
-}
-
 /* A bootstrap of equal differences has no width, however few they are. What may then still be is
  * that other problems differ: as many as Wilson's bound allows where none of `count` did. */
 static void widen(struct ps_interval *interval, size_t count) {
@@ -130,29 +121,73 @@ static void widen(struct ps_interval *interval, size_t count) {
     interval->high = fmin(1, interval->high + bound);
 }
 
+/* The mean of values[i], each the difference of one problem. */
+static enum ps_status difference_of(const double *values, size_t count,
+                                    struct ps_result_difference *difference,
+                                    struct ps_error *error) {
+    struct ps_interval interval;
+    PS_TRY(ps_stats_bootstrap(values, count, SEED, DRAWS, CONFIDENCE, &interval, error));
+    PS_TRY(ps_stats_sign_flip(values, count, SEED, DRAWS, &difference->p, error));
+    widen(&interval, count);
+    difference->value = ps_stats_mean(values, NULL, count).mean;
+    difference->low = interval.low;
+    difference->high = interval.high;
+    return PS_OK;
+}
+
+static enum ps_status compare_first(const struct ps_result_problem *a,
+                                    const struct ps_result_problem *b, size_t count, double *values,
+                                    struct ps_result_pair *pair, struct ps_error *error) {
+    pair->a_better = pair->b_better = 0;
+    for (size_t i = 0; i < count; i++) {
+        values[i] = rate(&a[i]) - rate(&b[i]);
+        pair->a_better += values[i] > 0;
+        pair->b_better += values[i] < 0;
+    }
+    struct ps_result_difference first;
+    bool single = a[0].samples == 1 && b[0].samples == 1;
+    PS_TRY(difference_of(values, count, &first, error));
+    pair->difference = first.value;
+    pair->low = first.low;
+    pair->high = first.high;
+    pair->test = single ? "mcnemar" : "sign_flip";
+    pair->p =
+        single ? ps_stats_mcnemar((uint64_t)pair->a_better, (uint64_t)pair->b_better) : first.p;
+    double se = ps_stats_mean(values, NULL, count).standard_error;
+    pair->detectable = se > 0 ? ps_stats_detectable_difference(se, 1 - CONFIDENCE, POWER) : NAN;
+    return PS_OK;
+}
+
+/* The vote, where both models have one, and pass@k as far as both have samples. */
+static enum ps_status compare_rest(const struct ps_result_problem *a,
+                                   const struct ps_result_problem *b, size_t count, double *values,
+                                   struct ps_result_pair *pair, struct ps_error *error) {
+    int64_t samples = a[0].samples < b[0].samples ? a[0].samples : b[0].samples;
+    pair->pass_count = 0;
+    pair->majority = (struct ps_result_difference){NAN, NAN, NAN, NAN};
+    if (samples == 1) return PS_OK;
+    for (size_t i = 0; i < count; i++) values[i] = a[i].majority - b[i].majority;
+    PS_TRY(difference_of(values, count, &pair->majority, error));
+    for (int64_t k = 2; k <= samples && pair->pass_count < PS_RESULT_PASSES; k *= 2) {
+        for (size_t i = 0; i < count; i++) {
+            double one, other;
+            PS_TRY(pass_at(&a[i], k, &one, error));
+            PS_TRY(pass_at(&b[i], k, &other, error));
+            values[i] = one - other;
+        }
+        PS_TRY(difference_of(values, count, &pair->passes[pair->pass_count++], error));
+    }
+    return PS_OK;
+}
+
 enum ps_status ps_result_compare(const struct ps_result_problem *a,
                                  const struct ps_result_problem *b, size_t count,
                                  struct ps_result_pair *pair, struct ps_error *error) {
-    struct ps_interval interval;
     PS_FAIL_IF(count == 0, error, PS_ARGUMENT, "there are no problems to compare on");
-    double *difference = ps_malloc(count * sizeof *difference);
-    PS_FAIL_IF_NULL(difference, error);
-    for (size_t i = 0; i < count; i++) difference[i] = rate(&a[i]) - rate(&b[i]);
-    struct ps_stats_mean mean = ps_stats_mean(difference, NULL, count);
-    bool single = a[0].samples == 1 && b[0].samples == 1;
-    enum ps_status status =
-        ps_stats_bootstrap(difference, count, SEED, DRAWS, CONFIDENCE, &interval, error);
-    if (status == PS_OK) status = test(difference, count, single, pair, error);
-    if (status == PS_OK) {
-        widen(&interval, count);
-        pair->difference = mean.mean;
-        pair->low = interval.low;
-        pair->high = interval.high;
-        pair->detectable =
-            mean.standard_error > 0
-                ? ps_stats_detectable_difference(mean.standard_error, 1 - CONFIDENCE, POWER)
-                : NAN;
-    }
-    ps_free(difference);
+    double *values = ps_malloc(count * sizeof *values);
+    PS_FAIL_IF_NULL(values, error);
+    enum ps_status status = compare_first(a, b, count, values, pair, error);
+    if (status == PS_OK) status = compare_rest(a, b, count, values, pair, error);
+    ps_free(values);
     return status;
 }

@@ -28,6 +28,8 @@ static void write_rate(struct ps_json_writer *writer, const struct ps_result_rat
     number(writer, "high", rate->high);
 }
 
+static const char *const forms[] = {"wilson", "exact"};
+
 static void write_passes(const struct ps_result *result, struct ps_json_writer *writer) {
     ps_json_write_key(writer, "pass_at");
     ps_json_write_begin_array(writer);
@@ -86,7 +88,37 @@ static void write_result(const struct ps_result *result, struct ps_json_writer *
     number(writer, "no_answer", result->no_answer);
     number(writer, "mean_tokens", result->mean_tokens);
     write_passes(result, writer);
+    text(writer, "interval", forms[result->form]);
+    if (result->total > result->problems) integer(writer, "total", result->total);
     write_limits(result, writer);
+    ps_json_write_end_object(writer);
+}
+
+static void write_difference(struct ps_json_writer *writer,
+                             const struct ps_result_difference *difference) {
+    number(writer, "value", difference->value);
+    number(writer, "low", difference->low);
+    number(writer, "high", difference->high);
+    number(writer, "p", difference->p);
+}
+
+static void write_differences(const struct ps_result_pair *pair, struct ps_json_writer *writer) {
+    ps_json_write_key(writer, "pass_at");
+    ps_json_write_begin_array(writer);
+    for (size_t i = 0; i < pair->pass_count; i++) {
+        ps_json_write_begin_object(writer);
+        integer(writer, "k", (int64_t)2 << i);
+        write_difference(writer, &pair->passes[i]);
+        ps_json_write_end_object(writer);
+    }
+    ps_json_write_end_array(writer);
+    ps_json_write_key(writer, "majority");
+    if (isnan(pair->majority.value)) {
+        ps_json_write_null(writer);
+        return;
+    }
+    ps_json_write_begin_object(writer);
+    write_difference(writer, &pair->majority);
     ps_json_write_end_object(writer);
 }
 
@@ -103,6 +135,7 @@ static void write_pair(const struct ps_result_pair *pair, struct ps_json_writer 
     text(writer, "test", pair->test);
     integer(writer, "a_better", pair->a_better);
     integer(writer, "b_better", pair->b_better);
+    write_differences(pair, writer);
     ps_json_write_end_object(writer);
 }
 
@@ -127,6 +160,14 @@ static enum ps_status read_text(const json_t *object, const char *key, struct ps
     return PS_OK;
 }
 
+static enum ps_status read_list(const json_t *object, const char *key, size_t most, json_t **list,
+                                struct ps_error *error) {
+    PS_TRY(ps_json_array_or(object, key, list, error));
+    PS_FAIL_IF(json_array_size(*list) > most, error, PS_FORMAT,
+               "'%s' has %zu members, more than %zu", key, json_array_size(*list), most);
+    return PS_OK;
+}
+
 static enum ps_status read_rate(const json_t *object, struct ps_result_rate *rate,
                                 struct ps_error *error) {
     PS_TRY(ps_json_number(object, "value", &rate->value, error));
@@ -147,9 +188,7 @@ static enum ps_status read_budget(const json_t *object, struct ps_arena *arena,
 static enum ps_status read_passes(const json_t *object, struct ps_result *result,
                                   struct ps_error *error) {
     json_t *list, *majority;
-    PS_TRY(ps_json_array_or(object, "pass_at", &list, error));
-    PS_FAIL_IF(json_array_size(list) > PS_RESULT_PASSES, error, PS_FORMAT,
-               "'pass_at' has %zu members, more than %d", json_array_size(list), PS_RESULT_PASSES);
+    PS_TRY(read_list(object, "pass_at", PS_RESULT_PASSES, &list, error));
     result->pass_count = json_array_size(list);
     for (size_t i = 0; i < result->pass_count; i++)
         PS_TRY(read_rate(json_array_get(list, i), &result->passes[i], error));
@@ -184,11 +223,14 @@ static enum ps_status read_limits(const json_t *object, struct ps_arena *arena,
 
 static enum ps_status read_result(const json_t *object, struct ps_arena *arena,
                                   struct ps_result *result, struct ps_error *error) {
+    const char *form;
     PS_TRY(read_text(object, "model", arena, &result->model, error));
     PS_TRY(read_text(object, "role", arena, &result->role, error));
     PS_TRY(read_text(object, "dataset", arena, &result->dataset, error));
     PS_TRY(read_budget(object, arena, result, error));
     PS_TRY(ps_json_integer(object, "problems", 1, INT64_MAX, &result->problems, error));
+    PS_TRY(
+        ps_json_integer_or(object, "total", 1, INT64_MAX, result->problems, &result->total, error));
     PS_TRY(ps_json_integer(object, "samples", 1, INT64_MAX, &result->samples, error));
     PS_TRY(ps_json_integer_or(object, "max_tokens", 1, INT64_MAX, INT64_MAX, &result->max_tokens,
                               error));
@@ -198,8 +240,30 @@ static enum ps_status read_result(const json_t *object, struct ps_arena *arena,
     PS_TRY(ps_json_number(object, "truncated", &result->truncated, error));
     PS_TRY(ps_json_number(object, "no_answer", &result->no_answer, error));
     PS_TRY(ps_json_number(object, "mean_tokens", &result->mean_tokens, error));
+    PS_TRY(ps_json_string_or(object, "interval", forms[PS_STATS_WILSON], &form, error));
+    result->form = strcmp(form, forms[PS_STATS_EXACT]) == 0 ? PS_STATS_EXACT : PS_STATS_WILSON;
     PS_TRY(read_passes(object, result, error));
     return read_limits(object, arena, result, error);
+}
+
+static enum ps_status read_difference(const json_t *object, struct ps_result_difference *difference,
+                                      struct ps_error *error) {
+    PS_TRY(ps_json_number(object, "value", &difference->value, error));
+    PS_TRY(ps_json_number(object, "low", &difference->low, error));
+    PS_TRY(ps_json_number(object, "high", &difference->high, error));
+    return ps_json_number(object, "p", &difference->p, error);
+}
+
+static enum ps_status read_differences(const json_t *object, struct ps_result_pair *pair,
+                                       struct ps_error *error) {
+    json_t *list, *majority;
+    PS_TRY(read_list(object, "pass_at", PS_RESULT_PASSES, &list, error));
+    pair->pass_count = json_array_size(list);
+    for (size_t i = 0; i < pair->pass_count; i++)
+        PS_TRY(read_difference(json_array_get(list, i), &pair->passes[i], error));
+    PS_TRY(ps_json_object_or(object, "majority", &majority, error));
+    pair->majority = (struct ps_result_difference){NAN, NAN, NAN, NAN};
+    return majority ? read_difference(majority, &pair->majority, error) : PS_OK;
 }
 
 static enum ps_status read_pair(const json_t *object, struct ps_arena *arena,
@@ -216,7 +280,8 @@ static enum ps_status read_pair(const json_t *object, struct ps_arena *arena,
     PS_TRY(ps_json_string_or(object, "test", "mcnemar", &test, error));
     pair->test = strcmp(test, "mcnemar") == 0 ? "mcnemar" : "sign_flip";
     PS_TRY(ps_json_integer_or(object, "a_better", 0, INT64_MAX, 0, &pair->a_better, error));
-    return ps_json_integer_or(object, "b_better", 0, INT64_MAX, 0, &pair->b_better, error);
+    PS_TRY(ps_json_integer_or(object, "b_better", 0, INT64_MAX, 0, &pair->b_better, error));
+    return read_differences(object, pair, error);
 }
 
 enum ps_status ps_results_read(const json_t *object, struct ps_arena *arena,

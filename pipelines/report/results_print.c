@@ -44,6 +44,19 @@ static bool print_scores(const struct ps_result *results, size_t count, struct w
     return fits;
 }
 
+/* A line for each set of which only the first problems were asked. */
+static bool print_subsets(const struct ps_result *results, size_t count, struct ps_buffer *text) {
+    bool fits = true;
+    for (size_t i = 0; i < count && fits; i++) {
+        const struct ps_result *r = &results[i];
+        if (i > 0 && strcmp(results[i - 1].dataset, r->dataset) == 0) continue;
+        if (r->total > r->problems)
+            fits = ps_buffer_format(text, "%s: the first %lld of its %lld problems\n", r->dataset,
+                                    (long long)r->problems, (long long)r->total);
+    }
+    return fits;
+}
+
 /* A line for each model with several samples: the vote, then pass@k. */
 static bool print_samples(const struct ps_result *results, size_t count, struct widths width,
                           struct ps_buffer *text) {
@@ -112,6 +125,54 @@ static bool print_pairs(const struct ps_result_pair *pairs, size_t count, struct
     return fits;
 }
 
+/* A line for each pair that is not told apart: what the set could have shown. */
+static bool print_unseen(const struct ps_result_pair *pairs, size_t count, struct ps_buffer *text) {
+    bool fits = true, begun = false;
+    for (size_t i = 0; i < count && fits; i++) {
+        const struct ps_result_pair *r = &pairs[i];
+        if (r->p < 0.05 || isnan(r->detectable)) continue;
+        fits = ps_buffer_format(text,
+                                "%s%s: %s and %s are not told apart; this set could not have shown "
+                                "a difference below %.1f points (power 0.8)\n",
+                                begun ? "" : "\n", r->dataset, r->a, r->b, 100 * r->detectable);
+        begun = true;
+    }
+    return fits;
+}
+
+static bool print_difference(const char *what, const struct ps_result_difference *difference,
+                             struct ps_buffer *text) {
+    char p[16];
+    return ps_buffer_format(text, "%s %+.1f (%+.1f to %+.1f, p %s%s)", what,
+                            100 * difference->value, 100 * difference->low, 100 * difference->high,
+                            difference->p < 0.0001 ? "" : "= ", p_text(difference->p, p));
+}
+
+/* A line for each pair with several samples: differences of the vote and of pass@k. */
+static bool print_pair_samples(const struct ps_result_pair *pairs, size_t count,
+                               struct widths width, struct ps_buffer *text) {
+    bool fits = true, begun = false;
+    char name[32];
+    for (size_t i = 0; i < count && fits; i++) {
+        const struct ps_result_pair *r = &pairs[i];
+        if (r->pass_count == 0) continue;
+        if (!begun)
+            fits = ps_buffer_format(text, "\n%-*s  %-*s  %-*s  %s\n", width.set, "data set",
+                                    width.model, "a", width.model, "b", "a - b of maj@k, pass@k");
+        begun = true;
+        fits = fits &&
+               ps_buffer_format(text, "%-*s  %-*s  %-*s  ", width.set, r->dataset, width.model,
+                                r->a, width.model, r->b) &&
+               print_difference("maj@k", &r->majority, text);
+        for (size_t k = 0; k < r->pass_count && fits; k++) {
+            snprintf(name, sizeof name, ", pass@%lld", (long long)2 << k);
+            fits = print_difference(name, &r->passes[k], text);
+        }
+        fits = fits && ps_buffer_puts(text, "\n");
+    }
+    return fits;
+}
+
 bool ps_results_print(const struct ps_result *results, size_t result_count,
                       const struct ps_result_pair *pairs, size_t pair_count,
                       struct ps_buffer *text) {
@@ -121,7 +182,10 @@ bool ps_results_print(const struct ps_result *results, size_t result_count,
         width.set = widest(width.set, results[i].dataset);
     }
     return print_scores(results, result_count, width, text) &&
+           print_subsets(results, result_count, text) &&
            print_samples(results, result_count, width, text) &&
            print_limits(results, result_count, width, text) &&
-           print_pairs(pairs, pair_count, width, text);
+           print_pairs(pairs, pair_count, width, text) &&
+           print_pair_samples(pairs, pair_count, width, text) &&
+           print_unseen(pairs, pair_count, text);
 }

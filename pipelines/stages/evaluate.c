@@ -12,6 +12,7 @@ struct evaluate_settings {
     struct ps_string_map prompt;
     struct ps_number_map datasets;
     struct ps_strings sweep;
+    int interval; /* enum ps_stats_form */
     struct ps_sampling_settings sampling;
 };
 #define AT(member) offsetof(struct evaluate_settings, member)
@@ -25,6 +26,7 @@ static const struct ps_setting items[] = {
      .help = "how the questions are put, for all models or by model; by default as the data set "
              "says"},
     PS_EVALUATION_SWEEP(AT(sweep)),
+    PS_EVALUATION_INTERVAL(AT(interval)),
     PS_SAMPLING_SETTINGS(AT(sampling), "0.6", "0.95", "32768"),
 };
 static const struct ps_settings_table evaluate_table = PS_SETTINGS_TABLE(
@@ -84,7 +86,9 @@ static enum ps_status open_evaluation(const struct ps_stage_context *context,
     const struct evaluate_settings *settings = context->settings;
     struct ps_sampling_set *sets;
     size_t count;
-    *evaluation = (struct ps_evaluation){.context = context, .settings = &settings->sampling};
+    *evaluation = (struct ps_evaluation){.context = context,
+                                         .settings = &settings->sampling,
+                                         .form = (enum ps_stats_form)settings->interval};
     PS_TRY(ps_evaluation_limits(&settings->sweep, settings->sampling.max_tokens, context->arena,
                                 &evaluation->limits, &evaluation->limit_count, error));
     PS_TRY(
@@ -123,9 +127,9 @@ static enum ps_status show(const struct ps_stage_context *context, FILE *out,
     return status;
 }
 
-/* Whether the last result was made with these limits. */
-static enum ps_status same_limits(const struct ps_stage_context *context, const json_t *result,
-                                  bool *same, struct ps_error *error) {
+/* The setting that the last result was made without, though it changes no reply; NULL: none. */
+static enum ps_status changed_setting(const struct ps_stage_context *context, const json_t *result,
+                                      const char **changed, struct ps_error *error) {
     const struct evaluate_settings *settings = context->settings;
     struct ps_result *results;
     struct ps_result_pair *pairs;
@@ -135,22 +139,23 @@ static enum ps_status same_limits(const struct ps_stage_context *context, const 
                                 &limits, &count, error));
     PS_TRY(ps_results_read(result, context->arena, &results, &result_count, &pairs, &pair_count,
                            error));
-    *same = result_count > 0 && results->limit_count == count;
-    for (size_t i = 0; *same && i < count; i++) *same = results->limits[i].max_tokens == limits[i];
+    bool same = result_count > 0 && results->limit_count == count;
+    for (size_t i = 0; same && i < count; i++) same = results->limits[i].max_tokens == limits[i];
+    *changed = !same ? "max_tokens_sweep" : NULL;
+    if (same && results->form != (enum ps_stats_form)settings->interval) *changed = "interval";
     return PS_OK;
 }
 
 /* What is done is made anew, with the replies that are there, by another version of the grader and
- * for other limits. */
+ * for other limits or intervals. */
 static enum ps_status compare_last(const struct ps_stage_context *context, const json_t *result,
                                    struct ps_stage_plan *plan, struct ps_error *error) {
-    const char *grader;
-    bool same;
+    const char *grader, *changed;
     PS_TRY(ps_json_string_or(result, "grader", "", &grader, error));
-    PS_TRY(same_limits(context, result, &same, error));
-    plan->up_to_date = same && strcmp(grader, ps_grade_version()) == 0;
-    if (!same)
-        ps_stage_plan_why(plan, "its max_tokens_sweep has changed");
+    PS_TRY(changed_setting(context, result, &changed, error));
+    plan->up_to_date = !changed && strcmp(grader, ps_grade_version()) == 0;
+    if (changed)
+        ps_stage_plan_why(plan, "its %s has changed", changed);
     else if (!plan->up_to_date)
         ps_stage_plan_why(plan, "graded by version %s of the grader, this is %s",
                           grader[0] ? grader : "?", ps_grade_version());

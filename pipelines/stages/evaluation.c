@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const ps_evaluation_intervals[] = {"wilson", "exact", NULL};
+
 /* ---- before the run ---- */
 
 enum ps_status ps_evaluation_sets(const struct ps_number_map *map,
@@ -179,6 +181,7 @@ static enum ps_status grade(struct run *run, struct ps_error *error) {
 static enum ps_status set_limits(const struct ps_evaluation *evaluation, struct ps_result *result,
                                  struct ps_error *error) {
     result->max_tokens = evaluation->settings->max_tokens;
+    result->form = evaluation->form;
     result->limit_count = evaluation->limit_count;
     result->limits = ps_arena_array(evaluation->context->arena, evaluation->limit_count + 1,
                                     sizeof *result->limits);
@@ -196,6 +199,9 @@ static enum ps_status compute(struct run *run, struct ps_error *error) {
     size_t offset = 0;
     for (size_t set = 0; set < evaluation->set_count; set++) {
         size_t count = starts[set + 1] - starts[set];
+        const struct ps_dataset *dataset;
+        PS_TRY(ps_dataset_get(evaluation->context->catalog, evaluation->sets[set].dataset, &dataset,
+                              error));
         for (size_t m = 0; m < evaluation->model_count; m++) {
             outcome->scored[outcome->result_count] = (struct ps_scores_replies){
                 run->traces[m].ids + offset, run->traces[m].items + starts[set]};
@@ -206,6 +212,7 @@ static enum ps_status compute(struct run *run, struct ps_error *error) {
                                          .budget = evaluation->models[m].budget->text,
                                          .dataset = evaluation->sets[set].dataset,
                                          .problems = (int64_t)count,
+                                         .total = (int64_t)dataset->count,
                                          .samples = evaluation->sets[set].samples};
             PS_TRY(set_limits(evaluation, result, error));
         }

@@ -26,7 +26,9 @@ struct ps_evaluation {
     const struct ps_sampling_settings *settings;
     const int64_t *limits; /* of max_tokens, ascending: scores as if each had been the limit */
     size_t limit_count;
+    enum ps_stats_form form; /* of the scores' intervals */
 };
+extern const char *const ps_evaluation_intervals[]; /* names of enum ps_stats_form */
 
 /* The models of an evaluation, for each of `names` one under each budget of the settings: their
  * names and budgets are set, the rest is zero. */
@@ -35,7 +37,16 @@ enum ps_status ps_evaluation_models(const char *const *names, size_t count,
                                     struct ps_arena *arena, struct ps_evaluation_model **models,
                                     size_t *model_count, struct ps_error *error);
 
-/* One setting of the stage and of the command. */
+/* Two settings of the stage and of the command; `interval` is an int. */
+#define PS_EVALUATION_INTERVAL(at)                                                                 \
+    {                                                                                              \
+        "interval", PS_SETTING_ENUM, at, "wilson",                                                 \
+            .names = ps_evaluation_intervals,                                                      \
+            .help =                                                                                \
+                "of a score: wilson covers 95 % on average over the rates, exact at least 95 % "   \
+                "at each, and is wider"                                                            \
+    }
+
 #define PS_EVALUATION_SWEEP(at)                                                                    \
     {                                                                                              \
         "max_tokens_sweep", PS_SETTING_STRINGS, at,                                                \

@@ -58,6 +58,10 @@ expect 0 '"traces":12,' traces stats evals.db --json
 expect 0 '^arith/test +base +base +3 +3 ' "${evaluate[@]}" --dataset arith/test=3
 expect 0 '"traces":18,' traces stats evals.db --json
 
+expect 0 'arith/test: the first 3 of its 500 problems' "${evaluate[@]}" --dataset arith/test=2
+expect 0 '"high":0.7075982261' "${evaluate[@]}" --dataset arith/test=1 --interval exact --json
+expect 2 'interval.*wilson, exact' "${evaluate[@]}" --dataset arith/test=1 --interval student
+
 # A sweep gives what sampling with each limit gives, and samples nothing for it.
 sweep=(evaluate --model base=m1 --dataset arith/test=2 --limit 8 --temperature 1 --seed 2)
 expect 0 '16 replies, 16 of them sampled now' "${sweep[@]}" --max-tokens 200 --out long.db
@@ -175,7 +179,11 @@ grep -qE '"pass_at_1":0\.25,' runs/tiny/report.json || fail 'the report has not 
 expect 0 'graded' grade "$evals"
 expect 0 '^dev +[a-z]+ +[a-z]+ +4 +1 +25\.0 ' report runs/tiny
 
-# Another sweep is another result, but no new replies.
+# Other intervals or another sweep are another result, but no new replies.
+sed -i 's/datasets: {dev: 1}, max_tokens: 8/&, interval: exact/' tiny.yaml
+expect 0 'evaluate +to run +its interval has changed' plan tiny.yaml
+expect 0 '^dev +[a-z]+ +[a-z]+ +4 +1 +25\.0 +0\.6 to +80\.6' run tiny.yaml
+sed -i 's/, interval: exact//' tiny.yaml
 sed -i 's/datasets: {dev: 1}, max_tokens: 8/&, max_tokens_sweep: [4]/' tiny.yaml
 expect 0 'evaluate +to run +its max_tokens_sweep has changed' plan tiny.yaml
 expect 0 '^dev +student +4 +0\.0 ' run tiny.yaml

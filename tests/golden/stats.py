@@ -90,17 +90,18 @@ print(f"static const double row_mean = {float(numpy.mean(row))!r}, row_bootstrap
 z = float(numpy.mean(row)) / sqrt(sum(v * v for v in row)) * n
 print(f"static const double row_sign_flip_p = {float(2 * stats.norm.sf(abs(z)))!r}; /* normal limit */")
 
-# the reported interval of a rate: Wilson's at the trials that the standard error amounts to
+# the reported intervals of a rate: Wilson's and the exact one at the trials that the standard error amounts to
 print("static const struct clustered_golden clustered_golden[] = {")
 for samples, correct in [(4, [0, 1, 2, 4, 4, 3, 0, 4]), (4, [0] * 29 + [1]), (16, [0] * 28 + [16, 15]),
-                         (2, [2] * 10), (1, [1, 0, 1, 1, 0, 1])]:
+                         (2, [2] * 10), (1, [1, 0, 1, 1, 0, 1]), (4, [3]), (1, [1]), (1, [0] * 7)]:
     rates = numpy.array(correct) / samples
-    p, n, error = rates.mean(), len(rates), stats.sem(rates)
+    p, n, error = rates.mean(), len(rates), stats.sem(rates) if len(rates) > 1 else 0
     trials = min(max(p * (1 - p) / error ** 2, n), n * samples) if error else n
     trials = n * (trials / n) ** (1 - 1 / (1 + 6 * n * p * (1 - p)))
-    low, high = proportion_confint(p * trials, trials, 0.05, "wilson")
+    forms = [proportion_confint(p * trials, trials, 0.05, method) for method in ("wilson", "beta")]
     counts = ", ".join(map(str, correct))
-    print(f"    {{{samples}, {n}, {{{counts}}}, {max(0, float(low))!r}, {float(high)!r}}},")
+    ends = ", ".join(f"{{{max(0, float(low))!r}, {min(1, float(high))!r}}}" for low, high in forms)
+    print(f"    {{{samples}, {n}, {{{counts}}}, {{{ends}}}}},")
 print("};")
 
 # the smallest difference that is found with power 0.8 (in its own direction): its power comes out again

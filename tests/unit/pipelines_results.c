@@ -122,6 +122,17 @@ static void test_pairs(void **state) {
     assert_ok(ps_result_compare(a, b, 5, &pair, &error));
     assert_true(fabs(pair.difference - 0.7) < 1e-12);
     assert_true(fabs(pair.p - 2.0 / 32) < 1e-12);
+    /* pass@2: 1, 1, 0, 1, 1 */
+    assert_true(pair.pass_count == 1 && fabs(pair.passes[0].value - 0.8) < 1e-12);
+    assert_true(fabs(pair.passes[0].p - 2.0 / 16) < 1e-12);
+    assert_true(pair.passes[0].low < 0.8 && pair.passes[0].high <= 1);
+    assert_true(pair.majority.value == 0 && pair.majority.p == 1); /* nobody voted */
+    a[0].majority = a[1].majority = 1;
+    assert_ok(ps_result_compare(a, b, 5, &pair, &error));
+    assert_true(fabs(pair.majority.value - 0.4) < 1e-12 && pair.majority.p == 0.5);
+    fill(b, (const char *[]){"w", "w", "w", "w", "w", NULL});
+    assert_ok(ps_result_compare(a, b, 5, &pair, &error)); /* one sample has no vote */
+    assert_true(pair.pass_count == 0 && isnan(pair.majority.value));
 }
 
 static void test_json(void **state) {
@@ -130,6 +141,10 @@ static void test_json(void **state) {
     struct ps_result result = {.model = "student",
                                .role = "student",
                                .dataset = "d",
+                               .of = "stu",
+                               .budget = "5-",
+                               .total = 9,
+                               .form = PS_STATS_EXACT,
                                .problems = 3,
                                .samples = 2,
                                .max_tokens = 16,
@@ -144,7 +159,20 @@ static void test_json(void **state) {
                                .tied = 0.25,
                                .limits = &limit,
                                .limit_count = 1};
-    struct ps_result_pair pair = {"a", "b", "d", 0.5, -0.25, 0.75, 0.03125, NAN, "sign_flip", 2, 1};
+    struct ps_result_pair pair = {"a",
+                                  "b",
+                                  "d",
+                                  0.5,
+                                  -0.25,
+                                  0.75,
+                                  0.0625,
+                                  0.125,
+                                  "sign_flip",
+                                  2,
+                                  1,
+                                  .majority = {0.25, 0, 0.5, 0.5},
+                                  .passes = {{-0.25, -0.5, 0, 0.00001}},
+                                  .pass_count = 1};
     struct ps_buffer text;
     struct ps_json_writer writer;
     struct ps_arena arena;
@@ -158,14 +186,16 @@ static void test_json(void **state) {
     assert_ok(ps_json_writer_end(&writer, &error));
     assert_string_equal(
         text.data,
-        "{\"results\":[{\"model\":\"student\",\"role\":\"student\",\"dataset\":\"d\",\"problems\":3,"
+        "{\"results\":[{\"model\":\"student\",\"role\":\"student\",\"dataset\":\"d\","
+        "\"of\":\"stu\",\"budget\":\"5-\",\"problems\":3,"
         "\"samples\":2,\"max_tokens\":16,\"pass_at_1\":0.5,\"low\":0.25,\"high\":0.75,\"truncated\":0.125,"
         "\"no_answer\":0,\"mean_tokens\":12.5,\"pass_at\":[{\"k\":2,\"value\":0.75,\"low\":0.5,"
         "\"high\":1}],\"majority\":{\"value\":0.625,\"low\":0.25,\"high\":0.875,\"tied\":0.25},"
-        "\"limits\":[{\"max_tokens\":8,\"pass_at_1\":0.25,\"low\":0.125,\"high\":0.5,"
+        "\"interval\":\"exact\",\"total\":9,\"limits\":[{\"max_tokens\":8,\"pass_at_1\":0.25,\"low\":0.125,\"high\":0.5,"
         "\"truncated\":0.75,\"no_answer\":0,\"mean_tokens\":7.5}]}],\"pairs\":[{\"a\":\"a\",\"b\":\"b\",\"dataset\":"
-        "\"d\",\"difference\":0.5,\"low\":-0.25,\"high\":0.75,\"p\":0.03125,\"detectable\":null,"
-        "\"test\":\"sign_flip\",\"a_better\":2,\"b_better\":1}]}");
+        "\"d\",\"difference\":0.5,\"low\":-0.25,\"high\":0.75,\"p\":0.0625,\"detectable\":0.125,"
+        "\"test\":\"sign_flip\",\"a_better\":2,\"b_better\":1,\"pass_at\":[{\"k\":2,\"value\":-0.25,"
+        "\"low\":-0.5,\"high\":0,\"p\":1e-05}],\"majority\":{\"value\":0.25,\"low\":0,\"high\":0.5,\"p\":0.5}}]}");
     assert_ok(ps_json_parse("results", text.data, text.size, &object, &error));
     struct ps_result *results;
     struct ps_result_pair *pairs;
@@ -175,8 +205,13 @@ static void test_json(void **state) {
     assert_int_equal(result_count, 1);
     assert_int_equal(pair_count, 1);
     assert_string_equal(results[0].dataset, "d");
-    assert_true(results[0].mean_tokens == 12.5 && pairs[0].p == 0.03125);
-    assert_true(isnan(pairs[0].detectable) && pairs[0].b_better == 1);
+    assert_true(results[0].mean_tokens == 12.5 && pairs[0].p == 0.0625);
+    assert_true(pairs[0].detectable == 0.125 && pairs[0].b_better == 1);
+    assert_true(pairs[0].pass_count == 1 && pairs[0].passes[0].p == 0.00001);
+    assert_true(pairs[0].majority.high == 0.5 && pairs[0].majority.value == 0.25);
+    assert_string_equal(results[0].of, "stu");
+    assert_string_equal(results[0].budget, "5-");
+    assert_true(results[0].total == 9 && results[0].form == PS_STATS_EXACT);
     assert_string_equal(pairs[0].test, "sign_flip");
     assert_true(results[0].pass_count == 1 && results[0].passes[0].value == 0.75);
     assert_true(results[0].majority.high == 0.875 && results[0].tied == 0.25);
@@ -194,6 +229,7 @@ static void test_json(void **state) {
                         "truncated  no answer    tokens\n"
                         "d         student  student         3        2    50.0   25.0 to  75.0  "
                         "     12.5        0.0      12.5\n"
+                        "d: the first 3 of its 9 problems\n"
                         "\n"
                         "data set  model    samples  maj@k  95 % interval    tied  pass@k\n"
                         "d         student        2   62.5   25.0 to  87.5   25.0  2: 75.0 (50.0 "
@@ -208,8 +244,15 @@ static void test_json(void **state) {
                         "\n"
                         "data set  a        b         a - b  95 % interval     p         "
                         "detectable\n"
-                        "d         a        b         +50.0   -25.0 to  +75.0  0.0312            "
-                        " -\n");
+                        "d         a        b         +50.0   -25.0 to  +75.0  0.0625          "
+                        "12.5\n"
+                        "\n"
+                        "data set  a        b        a - b of maj@k, pass@k\n"
+                        "d         a        b        maj@k +25.0 (+0.0 to +50.0, p = 0.5000), "
+                        "pass@2 -25.0 (-50.0 to +0.0, p < 0.0001)\n"
+                        "\n"
+                        "d: a and b are not told apart; this set could not have shown a "
+                        "difference below 12.5 points (power 0.8)\n");
     ps_buffer_release(&text);
     ps_arena_release(&arena);
 }

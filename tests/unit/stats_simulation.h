@@ -58,7 +58,7 @@ simulation_interval(enum simulation_interval kind, const double *rates, int prob
         return ps_stats_clopper_pearson((uint64_t)llround(mean.mean * problems), (uint64_t)problems,
                                         0.95);
     if (kind == SIMULATION_REPORTED)
-        return ps_stats_rate_interval(mean, (uint64_t)(problems * samples), 0.95);
+        return ps_stats_rate_interval(mean, (uint64_t)(problems * samples), PS_STATS_WILSON, 0.95);
     double half = ps_stats_t_quantile(0.975, problems - 1) * mean.standard_error;
     return (struct ps_interval){mean.mean - half, mean.mean + half};
 }
@@ -114,4 +114,67 @@ static inline struct simulation_null simulation_null(int problems, int samples, 
         covered += interval.low <= 0 && 0 <= interval.high;
     }
     return (struct simulation_null){(double)rejected / runs, draws ? (double)covered / runs : NAN};
+}
+
+/* ---- differences that are there ---- */
+
+enum simulation_score { SIMULATION_PASS_1, SIMULATION_PASS_K, SIMULATION_MAJORITY };
+
+/* One problem's score from `right` of `samples`: pass@(samples/2), or the vote where all wrong
+ * replies agree. */
+static inline double simulation_score(enum simulation_score kind, int right, int samples) {
+    double value = (double)right / samples;
+    if (kind == SIMULATION_MAJORITY) return right * 2 == samples ? 0.5 : right * 2 > samples;
+    if (kind == SIMULATION_PASS_K &&
+        ps_stats_pass_at_k((uint64_t)samples, (uint64_t)right, (uint64_t)samples / 2, &value,
+                           NULL) != PS_OK)
+        abort();
+    return value;
+}
+
+/* The expected score of a model whose rate at a problem is share times a beta variate with mean m:
+ * P(right = j) = C(k, j) sum_i C(k-j, i) (-1)^i share^(i+j) E[p^(i+j)]. */
+static inline double simulation_truth(enum simulation_score kind, int samples, double m, double rho,
+                                      double share) {
+    double sum = 0, s = rho > 0 ? 1 / rho - 1 : 0, choose = 1;
+    for (int j = 0; j <= samples; j++) {
+        double chance = 0, inner = choose;
+        for (int i = 0; i <= samples - j; i++) {
+            double moment = 1;
+            for (int l = 0; l < i + j; l++) moment *= share * (rho > 0 ? (m * s + l) / (s + l) : m);
+            chance += i % 2 ? -inner * moment : inner * moment;
+            inner *= (double)(samples - j - i) / (i + 1);
+        }
+        sum += chance * simulation_score(kind, j, samples);
+        choose *= (double)(samples - j) / (j + 1);
+    }
+    return sum;
+}
+
+/* Share of runs whose bootstrap interval holds the true difference of two models, of which the one
+ * solves `share` of what the other would: each of its replies that would be right is so with that
+ * chance. */
+static inline double simulation_difference(enum simulation_score kind, int problems, int samples,
+                                           double m, double rho, double share, int runs,
+                                           uint32_t draws, uint64_t seed) {
+    struct simulation_stream stream = {.key = ps_random_key(seed, "difference")};
+    double difference[SIMULATION_MOST];
+    double truth =
+        simulation_truth(kind, samples, m, rho, 1) - simulation_truth(kind, samples, m, rho, share);
+    int covered = 0;
+    for (int run = 0; run < runs; run++) {
+        struct ps_interval interval;
+        for (int i = 0, a, b; i < problems; i++) {
+            simulation_problem(&stream, m, rho, samples, &a, &b);
+            int kept = 0;
+            for (int j = 0; j < b; j++) kept += simulation_uniform(&stream) < share;
+            difference[i] =
+                simulation_score(kind, a, samples) - simulation_score(kind, kept, samples);
+        }
+        if (ps_stats_bootstrap(difference, (size_t)problems, seed + (uint64_t)run, draws, 0.95,
+                               &interval, NULL) != PS_OK)
+            abort();
+        covered += interval.low <= truth && truth <= interval.high;
+    }
+    return (double)covered / runs;
 }
