@@ -312,6 +312,62 @@ static void a_regex_that_never_ends_is_stopped(void **state) {
     ps_tokenizer_close(tokenizer);
 }
 
+/* Each attempt of this one is short enough, but there is one for each byte. */
+static void a_regex_that_is_slow_everywhere_is_stopped(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer;
+    enum { SIZE = 400000 };
+    char *text = malloc(SIZE);
+    assert_ok(ps_tokenizer_open(text_write("slow.json", SPLIT("(?=a*b)a")), &tokenizer, &error));
+    memset(text, 'a', SIZE);
+    struct ps_token_ids ids = {0};
+    assert_fails(ps_tokenizer_encode(tokenizer, text, SIZE, 0, &ids, &error), PS_LIMIT, "takes");
+    free(text);
+    ps_tokenizer_close(tokenizer);
+}
+
+/* A match may begin behind any number of bytes that have none, and look back at them: here the
+ * first b is cut off, else the first two would merge. */
+static void matches_may_lie_far_apart(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer;
+    const char *path = text_write(
+        "far.json", "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+                    "\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(?<=é)b\"}},"
+                    "{\"type\":\"ByteLevel\",\"use_regex\":false}]},\"model\":{\"vocab\":{\"b\":0,"
+                    "\"bb\":1},\"merges\":[\"b b\"]}}");
+    const uint32_t want[] = {0, 1};
+    char text[4003];
+    assert_ok(ps_tokenizer_open(path, &tokenizer, &error));
+    for (size_t i = 0; i < 4000; i += 2) memcpy(text + i, "é", 2);
+    memcpy(text + 4000, "bbb", 3);
+    for (size_t start = 0; start < 4000; start += 2) {
+        struct ps_token_ids ids = {0};
+        assert_ok(
+            ps_tokenizer_encode(tokenizer, text + start, sizeof text - start, 0, &ids, &error));
+        assert_int_equal(ids.size, 2);
+        assert_memory_equal(ids.data, want, sizeof want);
+        ps_token_ids_release(&ids);
+    }
+    ps_tokenizer_close(tokenizer);
+}
+
+#define TENFOLD "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aaaaaaaaaa\"}"
+
+static void a_text_that_grows_without_end_is_refused(void **state) {
+    (void)state;
+    struct ps_tokenizer *tokenizer;
+    const char *path = text_write(
+        "grow.json", "{\"model\":{\"vocab\":{\"a\":0},\"merges\":[]},\"normalizer\":{\"type\":"
+                     "\"Sequence\",\"normalizers\":[" TENFOLD "," TENFOLD "," TENFOLD "," TENFOLD
+                     "," TENFOLD "," TENFOLD "," TENFOLD "," TENFOLD "," TENFOLD "]}}");
+    struct ps_token_ids ids = {0};
+    assert_ok(ps_tokenizer_open(path, &tokenizer, &error));
+    assert_fails(ps_tokenizer_encode(tokenizer, "aaa", 3, 0, &ids, &error), PS_LIMIT,
+                 "more than 64 times as long");
+    ps_tokenizer_close(tokenizer);
+}
+
 /* A special token that is a word of the model: merges make it of a template's text, never of data.
  */
 static void data_never_merges_into_a_special_token(void **state) {
@@ -407,6 +463,9 @@ int main(void) {
         cmocka_unit_test(bad_files_are_refused_by_name),
         cmocka_unit_test(classes_are_those_of_oniguruma),
         cmocka_unit_test(a_regex_that_never_ends_is_stopped),
+        cmocka_unit_test(a_regex_that_is_slow_everywhere_is_stopped),
+        cmocka_unit_test(matches_may_lie_far_apart),
+        cmocka_unit_test(a_text_that_grows_without_end_is_refused),
         cmocka_unit_test(data_never_merges_into_a_special_token),
         cmocka_unit_test(files_without_a_tokenizer_json),
         cmocka_unit_test(out_of_memory_is_an_error),

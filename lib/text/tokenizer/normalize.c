@@ -175,9 +175,7 @@ static enum ps_status run_step(const struct ps_tokenizer *tokenizer, struct ps_w
         fits = ps_buffer_append(out, text + left, size - left - right);
         break;
     }
-    PS_FAIL_IF(!fits, error, out->size > MAX_TEXT_SIZE / 2 ? PS_LIMIT : PS_MEMORY,
-               "out of memory, or a text that grows over its limit");
-    return PS_OK;
+    return fits ? PS_OK : ps_grown_too_long(out, error);
 }
 
 enum ps_status ps_normalize(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,

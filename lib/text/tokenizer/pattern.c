@@ -2,8 +2,14 @@
  * which in UTF-8 only match whole characters.
  *
  * Matches follow one another as in the `tokenizers` library: an empty match right behind the match
- * before it does not count. */
+ * before it does not count.
+ *
+ * PCRE2 bounds the steps of one attempt at one place. A regex like (?=a*b)a takes that many at each
+ * place, so PCRE2 is called for a window of places at a time, and the time of all calls together is
+ * bounded too. */
 #include "text/tokenizer/tokenizer_internal.h"
+
+#include "base/progress.h"
 
 #include <string.h>
 
@@ -17,14 +23,39 @@ enum ps_status ps_regex_add(struct ps_tokenizer *tokenizer, const char *pattern,
     return PS_OK;
 }
 
+enum { WINDOW = 1024, CALLS = 64 };
+
+/* At the end of a window, and every few calls. A process that is stopped in between has not used
+ * the time that went by. */
+static enum ps_status check_time(struct ps_workspace *workspace, bool found,
+                                 struct ps_error *error) {
+    if (found && ++workspace->calls % CALLS) return PS_OK;
+    double now = ps_seconds(), since = workspace->looked ? now - workspace->looked : 0;
+    workspace->looked = now;
+    workspace->spent += since < 0.5 ? since : 0.5;
+    PS_FAIL_IF(workspace->spent > workspace->allowed, error, PS_LIMIT,
+               "the tokenizer's regex takes more than %.0f s for this text", workspace->allowed);
+    return PS_OK;
+}
+
+/* Where the next window begins: at a character. */
+static size_t next_window(const char *text, size_t size, size_t from) {
+    if (size - from < WINDOW) return size + 1;
+    for (from += WINDOW; from < size && ((unsigned char)text[from] & 0xC0) == 0x80;) from++;
+    return from;
+}
+
+/* Looks for a match that begins before `limit`. */
 static enum ps_status run_regex(const struct ps_tokenizer *tokenizer,
                                 struct ps_workspace *workspace, size_t regex, const char *text,
-                                size_t size, struct ps_matches *matches, bool *found,
+                                size_t size, size_t limit, struct ps_matches *matches, bool *found,
                                 struct ps_error *error) {
     pcre2_match_data *data = workspace->matches[regex];
+    pcre2_set_offset_limit(workspace->context, limit - 1);
     int code = pcre2_match(tokenizer->regexes[regex], (PCRE2_SPTR)text, size, matches->from,
                            PCRE2_NO_UTF_CHECK, data, workspace->context);
     *found = code >= 0;
+    PS_TRY(check_time(workspace, *found, error));
     if (code == PCRE2_ERROR_NOMATCH) return PS_OK;
     PS_FAIL_IF(code == PCRE2_ERROR_NOMEMORY, error, PS_MEMORY, "out of memory");
     PS_FAIL_IF(code < 0, error, PS_LIMIT,
@@ -54,8 +85,13 @@ enum ps_status ps_pattern_next(const struct ps_tokenizer *tokenizer, struct ps_w
         return PS_OK;
     }
     while (matches->from <= size) {
-        PS_TRY(run_regex(tokenizer, workspace, pattern->regex, text, size, matches, found, error));
-        if (!*found) return PS_OK;
+        size_t next = next_window(text, size, matches->from);
+        PS_TRY(run_regex(tokenizer, workspace, pattern->regex, text, size, next, matches, found,
+                         error));
+        if (!*found) {
+            matches->from = next;
+            continue;
+        }
         if (matches->start != matches->end || matches->end != matches->last_end) {
             matches->from = matches->last_end = matches->end;
             return PS_OK;
@@ -82,9 +118,13 @@ enum ps_status ps_pattern_replace(const struct ps_tokenizer *tokenizer,
         done = matches.end;
     }
     fits = fits && ps_buffer_append(out, text + done, size - done);
-    PS_FAIL_IF(!fits, error, out->size > MAX_TEXT_SIZE / 2 ? PS_LIMIT : PS_MEMORY,
-               "out of memory, or a text that grows over its limit");
-    return PS_OK;
+    return fits ? PS_OK : ps_grown_too_long(out, error);
+}
+
+enum ps_status ps_grown_too_long(const struct ps_buffer *out, struct ps_error *error) {
+    return ps_error_set(error, out->size > out->limit / 4 ? PS_LIMIT : PS_MEMORY,
+                        "out of memory, or the tokenizer makes the text more than %d times as long",
+                        MAX_GROWTH);
 }
 
 enum ps_status ps_load_string(struct ps_tokenizer *tokenizer, const json_t *description,

@@ -161,7 +161,8 @@ enum ps_status ps_regex_compile(const char *pattern, size_t size, pcre2_code **r
     pcre2_set_parens_nest_limit(context, 50);
     int code;
     size_t offset;
-    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+    uint32_t options =
+        PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
     *regex = pcre2_compile((PCRE2_SPTR)(translated.data ? translated.data : ""), translated.size,
                            options, &code, &offset, context);
     if (!*regex) {

@@ -20,6 +20,7 @@ enum {
     MAX_NESTING = 8,
     MAX_AFFIX_SIZE = 64,
     MAX_PATTERN_SIZE = 16 << 10,
+    MAX_GROWTH = 64, /* how many times as long a tokenizer may make a text */
     MAX_TEMPLATE_IDS = 64,
 };
 
@@ -239,6 +240,9 @@ enum ps_status ps_pattern_replace(const struct ps_tokenizer *tokenizer,
                                   const char *content, size_t content_size, const char *text,
                                   size_t size, struct ps_buffer *out, struct ps_error *error);
 
+/* The failure of a step that could not append to `out`. */
+enum ps_status ps_grown_too_long(const struct ps_buffer *out, struct ps_error *error);
+
 /* A Unicode normalization form of valid UTF-8: composed (NFC, NFKC) or not, of compatible
  * characters (NFKC, NFKD) or not. *changed false: nothing was appended. */
 enum ps_status ps_normalize_unicode(const char *text, size_t size, bool compose, bool compatible,
@@ -283,6 +287,8 @@ struct ps_workspace {
     struct ps_buffer pieces[MAX_STAGES]; /* what a pre-tokenizer step makes of a piece */
     pcre2_match_context *context;
     pcre2_jit_stack *jit_stack;
+    double looked, spent, allowed; /* seconds: when last (0: never), how many, how many at most */
+    unsigned calls;                /* of PCRE2 */
     bool data; /* the text has data in it, and the model must make no special token of it */
     struct ps_symbol *symbols;
     size_t symbol_capacity;
@@ -325,6 +331,6 @@ enum ps_status ps_added_token_next(const struct ps_tokenizer *tokenizer,
                                    struct ps_error *error);
 
 struct ps_workspace *ps_workspace_take(const struct ps_tokenizer *tokenizer); /* NULL: no memory */
-/* Bounds the steps that one match may take in a text of this size. */
+/* Bounds steps, time and memory by the text's size. */
 void ps_workspace_limit(struct ps_workspace *workspace, size_t size);
 void ps_workspace_give_back(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace);

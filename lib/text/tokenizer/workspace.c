@@ -58,9 +58,16 @@ void ps_workspace_give_back(const struct ps_tokenizer *tokenizer, struct ps_work
     pthread_mutex_unlock(&owner->lock);
 }
 
-/* More than any sane regex needs over a text of this size, and few enough that one with nested
- * repetitions ends soon. */
+/* More than any sane tokenizer needs for a text of this size, and so little that one with nested
+ * repetitions, or with replacements that grow, ends soon. Some 50 ns a byte are usual. */
 void ps_workspace_limit(struct ps_workspace *workspace, size_t size) {
     size_t steps = 1000000 + 32 * size;
+    size_t longest = MAX_GROWTH * (size + (1 << 15)), most = 2 * (size_t)MAX_TEXT_SIZE;
     pcre2_set_match_limit(workspace->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
+    workspace->allowed = 2 + 2e-6 * (double)size;
+    workspace->spent = 0;
+    workspace->looked = 0;
+    if (longest > most) longest = most;
+    for (size_t i = 0; i < 2; i++) workspace->normal[i].limit = longest;
+    for (size_t i = 0; i < MAX_STAGES; i++) workspace->pieces[i].limit = longest;
 }
