@@ -169,7 +169,7 @@ static enum ps_status open_template(struct ps_template *template, const char *ch
     const char *source = template->source.data ? template->source.data : "";
     template->hash = ps_hash_bytes(source, template->source.size);
     template->dated = strstr(source, "strftime_now") != NULL;
-    template->plain = choice != NULL && strcmp(choice, "none") == 0;
+    template->plain = choice ? strcmp(choice, "none") == 0 : false;
     if (choice) {
         const char *name = find_built_in(choice) ? choice : ps_hash_hex(&template->hash, hex);
         template->choice = ps_strdup(name);

@@ -190,6 +190,9 @@ FAMILIES = {
                              model=byte_bpe(ignore_merges=True),
                              post_processor=template(["<s>"], ["</s>"])),
     "starcoder": byte_tokenizer({"type": "Digits", "individual_digits": True}, byte_level(True)),
+    "falcon": byte_tokenizer({"type": "Punctuation", "behavior": "Contiguous"}, byte_level(True),
+                             {"type": "Digits", "individual_digits": False},
+                             regex_split("[0-9][0-9][0-9]")),
     "glm4": byte_tokenizer(regex_split(LLAMA3), byte_level(), post_processor=template(["<s>", "<x>"])),
     "llama2": text_tokenizer(normalizer=LLAMA_NORMALIZER, post_processor=template(["<s>"])),
     "llama2_normalized": text_tokenizer([token("<unk>"), token("<s>", normalized=True),
@@ -282,9 +285,21 @@ def features():
         "normalizer": sequence("normalizers", {"type": "Lowercase"}, {"type": "ByteLevel"}),
         "pre_tokenizer": regex_split("\u0120", "MergedWithNext"), "decoder": byte_level(),
         "model": byte_bpe()}
+    result["split_names"] = byte_tokenizer(
+        regex_split("[0-9]+"), byte_level(), string_split("\u0120", "MergedWithNext"),
+        regex_split("[\u00c0-\u00c3\u0100-\u0110]|at", "Contiguous"), {"type": "Digits", "individual_digits": True})
     result["prefix_blank"] = byte_tokenizer(byte_level(True, True))
     result["null_decoder"] = byte_tokenizer(byte_level(True), decoder=None)
     result["no_pre_tokenizer"] = plain()
+    # Merges that reach across the beginning of a word: of letters, of marks, of bytes and the unknown.
+    joined = [SPACE + "the" + SPACE + "cat", "e" + SPACE + "t", SPACE * 4 + "x", "." + SPACE, "-" + SPACE + SPACE]
+    result["words_joined"] = text_tokenizer(normalizer=LLAMA_NORMALIZER,
+                                            model=text_bpe(words=joined * 3 + [SPACE + w for w in WORDS]))
+    for left in ("<0x0A>", "<unk>"):
+        model = text_bpe(fallback=left != "<unk>")
+        model["vocab"][left + SPACE] = len(model["vocab"])
+        model["merges"].insert(0, left + " " + SPACE)
+        result["words_joined_" + left[1:4]] = text_tokenizer(normalizer=LLAMA_NORMALIZER, model=model)
     result["ignore_merges"] = text_tokenizer(pre_tokenizer=metaspace(), model=text_bpe(ignore_merges=True))
     for fallback in (False, True):
         for fuse in (False, True):

@@ -252,6 +252,9 @@ static void bad_files_are_refused_by_name(void **state) {
          PS_UNSUPPORTED, "end_of_word_suffix"},
         {HEAD "\"added_tokens\":[{\"id\":1,\"content\":\"<s>\"}]," BODY, PS_FORMAT, "<s>"},
         {HEAD "\"post_processor\":{\"type\":\"BertProcessing\"}," BODY, PS_FORMAT, "'cls'"},
+        {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},"
+         "{\"type\":\"Metaspace\",\"replacement\":\"_\"}]}," BODY,
+         PS_UNSUPPORTED, "pre-tokenizer Metaspace behind ByteLevel"},
         {SPLIT("[\\\\W]"), PS_UNSUPPORTED, "within a class"},
         {SPLIT("(a"), PS_FORMAT, "regex"},
         {SPLIT("[a&&b]"), PS_UNSUPPORTED, "&&"},

@@ -1,6 +1,10 @@
 /* Byte-pair encoding of one pre-token: each byte, or each character, is a symbol; the adjacent pair
  * whose merge came first in training is merged, the leftmost first, until no pair has a merge.
  *
+ * A vocabulary of SentencePiece's makes one piece of a whole text. Where no merge reaches across
+ * the beginning of a word (a mark behind anything but a mark, as a rule) the text can be cut there
+ * without a change of its ids.
+ *
  * Most pieces are words, whose ids a cache knows. In other short ones the lowest rank is looked for
  * again for each merge. In long ones pairs wait in a heap ordered by (rank, position); an entry is
  * stale when its symbol has been swallowed or has another right neighbour by now; then the symbol's
@@ -255,9 +259,9 @@ static struct ps_cache_entry *find_entry(const struct ps_tokenizer *tokenizer,
     return &workspace->cache[hash >> (64 - CACHE_BITS)];
 }
 
-enum ps_status ps_bpe_encode(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
-                             const char *piece, size_t size, struct ps_token_ids *ids,
-                             struct ps_error *error) {
+static enum ps_status encode_part(const struct ps_tokenizer *tokenizer,
+                                  struct ps_workspace *workspace, const char *piece, size_t size,
+                                  struct ps_token_ids *ids, struct ps_error *error) {
     if (size > CACHE_KEY_SIZE)
         return encode_uncached(tokenizer, workspace, piece, size, ids, error);
     uint64_t key[CACHE_WORDS];
@@ -273,5 +277,27 @@ enum ps_status ps_bpe_encode(const struct ps_tokenizer *tokenizer, struct ps_wor
     entry->id_count = (unsigned char)count;
     memcpy(entry->key, key, sizeof key);
     memcpy(entry->ids, ids->data + before, count * sizeof *entry->ids);
+    return PS_OK;
+}
+
+/* Up to where a piece can be encoded on its own. */
+static size_t part_size(const struct ps_tokenizer *tokenizer, const char *piece, size_t size) {
+    const char *at = piece, *end = piece + size;
+    while ((at = memchr(at + 1, PS_MARK[0], (size_t)(end - at - 1))))
+        if (end - at >= MARK_SIZE && memcmp(at, PS_MARK, MARK_SIZE) == 0 &&
+            !tokenizer->joined[(unsigned char)at[-1]])
+            return (size_t)(at - piece);
+    return size;
+}
+
+enum ps_status ps_bpe_encode(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,
+                             const char *piece, size_t size, struct ps_token_ids *ids,
+                             struct ps_error *error) {
+    while (size > 0) {
+        size_t part = tokenizer->cut_at_marks ? part_size(tokenizer, piece, size) : size;
+        PS_TRY(encode_part(tokenizer, workspace, piece, part, ids, error));
+        piece += part;
+        size -= part;
+    }
     return PS_OK;
 }

@@ -148,6 +148,19 @@ static bool split_merge(const json_t *merge, const char *names[2], size_t sizes[
     return true;
 }
 
+/* Looks at what a merge says about cutting at marks. Bytes that stand for a character and unknown
+ * characters are no text that could be looked at, so nothing is cut where those merge. */
+static void note_mark(struct ps_tokenizer *tokenizer, const char *left, size_t left_size,
+                      const char *right, size_t right_size) {
+    bool odd = (left_size > 2 && memcmp(left, "<0x", 3) == 0) ||
+               (right_size > 2 && memcmp(right, "<0x", 3) == 0) ||
+               ps_tokenizer_word(tokenizer, left, left_size) == tokenizer->unknown ||
+               ps_tokenizer_word(tokenizer, right, right_size) == tokenizer->unknown;
+    if (odd) tokenizer->cut_at_marks = false;
+    if (left_size > 0 && right_size >= MARK_SIZE && memcmp(right, PS_MARK, MARK_SIZE) == 0)
+        tokenizer->joined[(unsigned char)left[left_size - 1]] = true;
+}
+
 static enum ps_status add_merge(struct ps_tokenizer *tokenizer, size_t rank, const json_t *merge,
                                 struct ps_buffer *bytes, struct ps_error *error) {
     const char *names[2];
@@ -165,6 +178,8 @@ static enum ps_status add_merge(struct ps_tokenizer *tokenizer, size_t rank, con
         return PS_OK;
     int64_t left = ps_tokenizer_word(tokenizer, bytes->data, first);
     int64_t right = ps_tokenizer_word(tokenizer, bytes->data + first, second);
+    if (tokenizer->cut_at_marks)
+        note_mark(tokenizer, bytes->data, first, bytes->data + first, second);
     PS_FAIL_IF(second < cut, error, PS_FORMAT,
                "merge %zu ('%.40s') is shorter than continuing_subword_prefix", rank, names[1]);
     memmove(bytes->data + first, bytes->data + first + cut, second - cut);
@@ -208,7 +223,6 @@ enum ps_status ps_load_model(struct ps_tokenizer *tokenizer, json_t *model, json
     PS_TRY(make_token_list(tokenizer, vocabulary, added_tokens, error));
     PS_TRY(load_vocabulary(tokenizer, vocabulary, error));
     PS_TRY(ps_load_added_tokens(tokenizer, vocabulary, added_tokens, error));
-    PS_TRY(load_merges(tokenizer, json_object_get(model, "merges"), error));
     for (int byte = 0; byte < 256; byte++) {
         char name[8];
         snprintf(name, sizeof name, "<0x%02X>", (unsigned)byte);
@@ -225,5 +239,8 @@ enum ps_status ps_load_model(struct ps_tokenizer *tokenizer, json_t *model, json
     }
     tokenizer->fuse_unknown = json_is_true(json_object_get(model, "fuse_unk"));
     tokenizer->ignore_merges = json_is_true(json_object_get(model, "ignore_merges"));
-    return PS_OK;
+    tokenizer->cut_at_marks = !tokenizer->byte_level && !tokenizer->ignore_merges &&
+                              !tokenizer->prefix && !tokenizer->suffix &&
+                              ps_tokenizer_word(tokenizer, PS_MARK, MARK_SIZE) != PS_TOKEN_NONE;
+    return load_merges(tokenizer, json_object_get(model, "merges"), error);
 }

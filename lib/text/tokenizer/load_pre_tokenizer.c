@@ -1,8 +1,8 @@
 /* Pre-tokenizers: the steps that cut a text into pre-tokens, within which BPE merges.
  *
  * Each step cuts the pieces of the step before. A piece is on its own: look-ahead sees its end as
- * the end of the text, as in the `tokenizers` library. ByteLevel must come last: its mapping of
- * bytes to characters is never carried out (byte_level.c). */
+ * the end of the text, as in the `tokenizers` library. ByteLevel's mapping of bytes to characters
+ * is only carried out where a step behind it (Falcon has some) looks at them (byte_level.c). */
 #include "text/tokenizer/tokenizer_internal.h"
 
 #include <string.h>
@@ -151,13 +151,27 @@ static enum ps_status add_step(struct ps_tokenizer *tokenizer, const json_t *des
     return add_stage(tokenizer, stage, error);
 }
 
+/* A step that sees the names of bytes; one that would change them is refused. */
+static enum ps_status add_behind_bytes(struct ps_tokenizer *tokenizer, const json_t *description,
+                                       struct ps_error *error) {
+    const char *type = ps_json_text(description, "type");
+    if (!tokenizer->byte_names)
+        PS_TRY(add_stage(tokenizer, (struct ps_stage){.kind = STAGE_BYTE_NAMES}, error));
+    tokenizer->byte_names = true;
+    size_t i = tokenizer->stage_count;
+    PS_TRY(add_step(tokenizer, description, error));
+    while (i < tokenizer->stage_count && tokenizer->stages[i].kind == STAGE_SPLIT) i++;
+    PS_FAIL_IF(i < tokenizer->stage_count || strcmp(type, "ByteLevel") == 0, error, PS_UNSUPPORTED,
+               "pre-tokenizer %s behind ByteLevel", type);
+    return PS_OK;
+}
+
 static enum ps_status add_steps(struct ps_tokenizer *tokenizer, const json_t *description,
                                 int depth, struct ps_error *error) {
     PS_FAIL_IF(depth > MAX_NESTING, error, PS_UNSUPPORTED, "pre-tokenizers nested so deeply");
     if (strcmp(ps_json_text(description, "type"), "Sequence") != 0) {
-        PS_FAIL_IF(tokenizer->byte_level, error, PS_UNSUPPORTED,
-                   "a pre-tokenizer behind ByteLevel");
-        return add_step(tokenizer, description, error);
+        return tokenizer->byte_level ? add_behind_bytes(tokenizer, description, error)
+                                     : add_step(tokenizer, description, error);
     }
     size_t i;
     json_t *step;

@@ -37,6 +37,29 @@ static enum ps_status rewrite(const struct cutting *cutting, size_t index, const
     return run_stage(cutting, index + 1, out->data, out->size, at_start, error);
 }
 
+/* Every byte by its name, for the steps behind. */
+static enum ps_status write_names(const struct cutting *cutting, size_t index, const char *text,
+                                  size_t size, bool at_start, struct ps_error *error) {
+    struct ps_buffer *out = &cutting->workspace->pieces[index];
+    char name[4];
+    out->size = 0;
+    for (size_t i = 0; i < size; i++)
+        if (!ps_buffer_append(out, name, ps_byte_level_put((unsigned char)text[i], name)))
+            return ps_grown_too_long(out, error);
+    return run_stage(cutting, index + 1, out->data, out->size, at_start, error);
+}
+
+/* A piece that is done; names become bytes again. */
+static enum ps_status give(const struct cutting *cutting, const char *text, size_t size,
+                           struct ps_error *error) {
+    const struct ps_piece_sink *sink = cutting->sink;
+    if (!cutting->tokenizer->byte_names) return sink->take(sink->context, text, size, error);
+    struct ps_buffer *out = &cutting->workspace->bytes;
+    PS_FAIL_IF(!ps_buffer_reserve(out, size), error, PS_MEMORY, "out of memory");
+    ps_byte_level_decode(text, size, out->data, &out->size);
+    return sink->take(sink->context, out->data, out->size, error);
+}
+
 /* Pieces of a Split as its matches and the gaps between them come: the last one waits, as what
  * comes next may join it. */
 struct splitting {
@@ -107,11 +130,12 @@ static enum ps_status split(const struct cutting *cutting, size_t index, const c
 static enum ps_status run_stage(const struct cutting *cutting, size_t index, const char *text,
                                 size_t size, bool at_start, struct ps_error *error) {
     if (size == 0) return PS_OK;
-    if (index == cutting->tokenizer->stage_count)
-        return cutting->sink->take(cutting->sink->context, text, size, error);
-    if (cutting->tokenizer->stages[index].kind == STAGE_SPLIT)
-        return split(cutting, index, text, size, at_start, error);
-    return rewrite(cutting, index, text, size, at_start, error);
+    if (index == cutting->tokenizer->stage_count) return give(cutting, text, size, error);
+    switch (cutting->tokenizer->stages[index].kind) {
+    case STAGE_SPLIT: return split(cutting, index, text, size, at_start, error);
+    case STAGE_BYTE_NAMES: return write_names(cutting, index, text, size, at_start, error);
+    default: return rewrite(cutting, index, text, size, at_start, error);
+    }
 }
 
 enum ps_status ps_pre_tokenize(const struct ps_tokenizer *tokenizer, struct ps_workspace *workspace,

@@ -104,8 +104,9 @@ struct ps_normalizer {
 struct ps_stage {
     enum {
         STAGE_SPLIT,
-        STAGE_METASPACE, /* blanks become the mark, and one is put before the piece */
-        STAGE_BLANK,     /* a blank is put before pieces that have none */
+        STAGE_METASPACE,  /* blanks become the mark, and one is put before the piece */
+        STAGE_BYTE_NAMES, /* bytes become their byte-level names */
+        STAGE_BLANK,      /* a blank is put before pieces that have none */
     } kind;
     struct ps_pattern pattern; /* SPLIT */
     enum { ISOLATED, REMOVED, MERGED_WITH_PREVIOUS, MERGED_WITH_NEXT, CONTIGUOUS } behavior;
@@ -151,7 +152,11 @@ struct ps_tokenizer {
     /* byte_level: the model merges bytes, whose byte-level names are never written out; else it
      * merges characters. */
     bool byte_level, byte_fallback, fuse_unknown, ignore_merges;
+    bool byte_names;     /* a stage writes them out, and pieces are names */
     bool special_merges; /* some merge makes a special token */
+    /* A piece may be cut before each mark (see bpe.c), unless joined[the byte before it]: some
+     * merge puts a mark behind such a byte. */
+    bool cut_at_marks, joined[256];
     struct ps_trie raw_added, normalized_added;
     size_t word_character; /* regex of what single_word minds */
     pcre2_code *regexes[MAX_REGEXES];
@@ -168,6 +173,10 @@ struct ps_tokenizer {
     pthread_mutex_t lock;      /* guards idle */
     struct ps_workspace *idle; /* of encodes that are done; each thread that encodes takes one */
 };
+
+/* What SentencePiece writes for a blank, U+2581. */
+#define PS_MARK "\xE2\x96\x81"
+enum { MARK_SIZE = 3 };
 
 /* The id of a model token with these bytes, or PS_TOKEN_NONE. */
 int64_t ps_tokenizer_word(const struct ps_tokenizer *tokenizer, const char *bytes, size_t size);
@@ -285,6 +294,7 @@ struct ps_workspace {
     pcre2_match_data *matches[MAX_REGEXES];
     struct ps_buffer normal[2];          /* what the normalizer's last two steps made */
     struct ps_buffer pieces[MAX_STAGES]; /* what a pre-tokenizer step makes of a piece */
+    struct ps_buffer bytes;              /* of a piece that was names */
     pcre2_match_context *context;
     pcre2_jit_stack *jit_stack;
     double looked, spent, allowed; /* seconds: when last (0: never), how many, how many at most */

@@ -13,6 +13,7 @@ static struct ps_workspace *new_workspace(const struct ps_tokenizer *tokenizer) 
     for (size_t i = 0; i < 2; i++) ps_buffer_init(&workspace->normal[i], 2 * (size_t)MAX_TEXT_SIZE);
     for (size_t i = 0; i < MAX_STAGES; i++)
         ps_buffer_init(&workspace->pieces[i], 2 * (size_t)MAX_TEXT_SIZE);
+    ps_buffer_init(&workspace->bytes, 2 * (size_t)MAX_TEXT_SIZE);
     pcre2_general_context *memory = made ? ps_regex_memory() : NULL;
     if (memory) workspace->context = pcre2_match_context_create(memory);
     if (workspace->context)
@@ -24,6 +25,7 @@ static struct ps_workspace *new_workspace(const struct ps_tokenizer *tokenizer) 
     }
     pcre2_jit_stack_assign(workspace->context, NULL, workspace->jit_stack);
     pcre2_set_heap_limit(workspace->context, 64 << 10);
+    ps_workspace_limit(workspace, 0);
     return workspace;
 }
 
@@ -31,6 +33,7 @@ void ps_workspace_free(struct ps_workspace *workspace) {
     for (size_t i = 0; i < MAX_REGEXES; i++) pcre2_match_data_free(workspace->matches[i]);
     for (size_t i = 0; i < 2; i++) ps_buffer_release(&workspace->normal[i]);
     for (size_t i = 0; i < MAX_STAGES; i++) ps_buffer_release(&workspace->pieces[i]);
+    ps_buffer_release(&workspace->bytes);
     pcre2_match_context_free(workspace->context);
     pcre2_jit_stack_free(workspace->jit_stack);
     ps_free(workspace->symbols);
