@@ -5,6 +5,7 @@
 #include "base/json.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -39,7 +40,10 @@ static enum ps_weight_format format_of(const struct ps_model_config *config,
 
 enum ps_status ps_local_open(struct ps_local *local, const char *folder,
                              enum ps_local_precision precision, struct ps_error *error) {
+    char absolute[PATH_MAX];
     *local = (struct ps_local){0};
+    local->folder = ps_strdup(realpath(folder, absolute) ? absolute : folder);
+    PS_FAIL_IF_NULL(local->folder, error);
     enum ps_status status = ps_model_files_open(&local->files, folder, error);
     if (status == PS_OK) status = ps_tokenizer_open(folder, &local->tokenizer, error);
     if (status == PS_OK) {
@@ -56,6 +60,7 @@ void ps_local_close(struct ps_local *local) {
     ps_compute_close(local->compute);
     ps_tokenizer_close(local->tokenizer);
     ps_model_files_close(local->files);
+    ps_free(local->folder);
     *local = (struct ps_local){0};
 }
 
@@ -182,6 +187,7 @@ enum ps_status ps_local_provenance(const struct ps_local *local, enum ps_thought
     ps_json_write_integer(&writer, local->compute->threads);
     ps_json_write_key(&writer, "thinking");
     ps_json_write_string(&writer, ps_thought_name(thought));
+    ps_json_put_string(&writer, "model", local->folder);
     ps_json_write_key(&writer, "machine");
     ps_json_write_string(&writer, known ? machine.nodename : NULL);
     ps_json_write_end_object(&writer);

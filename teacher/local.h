@@ -10,6 +10,7 @@
 enum ps_local_precision { PS_LOCAL_AUTO, PS_LOCAL_F32, PS_LOCAL_BF16 };
 
 struct ps_local {
+    char *folder; /* absolute */
     struct ps_model_files *files;
     const struct ps_model_config *config; /* of files */
     struct ps_tokenizer *tokenizer;
@@ -47,6 +48,6 @@ enum ps_status ps_local_source(const char *folder, enum ps_local_precision preci
                                struct ps_buffer *json, struct ps_error *error);
 
 /* Appends a store's provenance: {"engine", "version", "backend", "kernels", "threads", "thinking",
- * "machine"}. thought: how the prompts end, which says how reasoning was told from content. */
+ * "model", "machine"}; model is the folder. thought: how the prompts end, which says how reasoning was told from content. */
 enum ps_status ps_local_provenance(const struct ps_local *local, enum ps_thought thought,
                                    struct ps_buffer *json, struct ps_error *error);

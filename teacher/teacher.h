@@ -65,6 +65,11 @@ struct ps_sample_sampler {
 enum ps_status ps_sample_sampler_json(const struct ps_sample_sampler *sampler,
                                       struct ps_buffer *json, struct ps_error *error);
 
+/* Reads that form; the texts lie in the arena. PS_UNSUPPORTED for a setting that is not known here.
+ */
+enum ps_status ps_sample_sampler_read(const char *json, struct ps_arena *arena,
+                                      struct ps_sample_sampler *sampler, struct ps_error *error);
+
 /* Philox key of a reply: 64-bit hash of (seed, prompt, sample index, "sample"). */
 uint64_t ps_sample_key(uint64_t seed, const struct ps_hash *prompt, int64_t sample);
 

@@ -164,3 +164,17 @@ enum ps_status ps_store_read_source(struct ps_store *store, int64_t source, stru
     return read_text(store, "source", "SELECT identity FROM source WHERE id = ?1", source, arena,
                      json, error);
 }
+
+enum ps_status ps_store_read_sampler(struct ps_store *store, int64_t sampler,
+                                     struct ps_arena *arena, const char **json,
+                                     struct ps_error *error) {
+    return read_text(store, "sampler", "SELECT settings FROM sampler WHERE id = ?1", sampler, arena,
+                     json, error);
+}
+
+enum ps_status ps_store_read_provenance(struct ps_store *store, int64_t provenance,
+                                        struct ps_arena *arena, const char **json,
+                                        struct ps_error *error) {
+    return read_text(store, "provenance", "SELECT facts FROM provenance WHERE id = ?1", provenance,
+                     arena, json, error);
+}

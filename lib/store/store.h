@@ -335,9 +335,15 @@ enum ps_status ps_store_sql(struct ps_store *store, const char *sql, ps_store_ce
 enum ps_status ps_store_read_prompt(struct ps_store *store, int64_t prompt, struct ps_arena *arena,
                                     const char **json, struct ps_error *error);
 
-/* Likewise of a source. */
+/* Likewise of a source, a sampler, a provenance. */
 enum ps_status ps_store_read_source(struct ps_store *store, int64_t source, struct ps_arena *arena,
                                     const char **json, struct ps_error *error);
+enum ps_status ps_store_read_sampler(struct ps_store *store, int64_t sampler,
+                                     struct ps_arena *arena, const char **json,
+                                     struct ps_error *error);
+enum ps_status ps_store_read_provenance(struct ps_store *store, int64_t provenance,
+                                        struct ps_arena *arena, const char **json,
+                                        struct ps_error *error);
 
 struct ps_store_count {
     char name[24];

@@ -46,6 +46,7 @@ extern const struct ps_command ps_command_traces_list;
 extern const struct ps_command ps_command_traces_merge;
 extern const struct ps_command ps_command_traces_override;
 extern const struct ps_command ps_command_traces_pack;
+extern const struct ps_command ps_command_traces_replay;
 extern const struct ps_command ps_command_traces_salvage;
 extern const struct ps_command ps_command_traces_show;
 extern const struct ps_command ps_command_traces_sql;

@@ -31,6 +31,7 @@ const struct ps_command *const ps_commands[] = {
     &ps_command_traces_backup,
     &ps_command_traces_sql,
     &ps_command_traces_pack,
+    &ps_command_traces_replay,
     &ps_command_traces_verify,
     &ps_command_traces_salvage,
     &ps_command_model_info,
@@ -60,7 +61,6 @@ const char *const ps_commands_not_built[] = {
     /* clang-format off */
     "fetch",
     "model convert",
-    "traces replay",
     NULL,
     /* clang-format on */
 };
