@@ -81,21 +81,43 @@ enum ps_status ps_chat_template_load(const char *path, struct ps_buffer *source,
 
 /* ---- with the model's special tokens ---- */
 
+/* A token is its text or an object with `content`; null and flags such as add_bos_token are none.
+ */
+static bool add_token(json_t *tokens, const char *key, json_t *value) {
+    if (json_is_object(value)) value = json_object_get(value, "content");
+    return !json_is_string(value) || json_object_set(tokens, key, value) == 0;
+}
+
+static bool ends_in_token(const char *key) {
+    size_t size = strlen(key);
+    return size > 6 && strcmp(key + size - 6, "_token") == 0;
+}
+
+/* The usual ones first, then a model's own (image_token), which may have a list to themselves. */
+static bool add_tokens(json_t *tokens, json_t *config) {
+    static const char *const usual[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                        "pad_token", "cls_token", "mask_token"};
+    json_t *own = json_object_get(config, "extra_special_tokens"), *value;
+    const char *key;
+    bool added = true;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        added = added && add_token(tokens, usual[i], json_object_get(config, usual[i]));
+    json_object_foreach(config, key, value) {
+        if (ends_in_token(key)) added = added && add_token(tokens, key, value);
+    }
+    json_object_foreach(own, key, value) added = added && add_token(tokens, key, value);
+    return added;
+}
+
 enum ps_status ps_special_tokens_load(const char *folder, json_t *tokens, struct ps_error *error) {
-    static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                       "pad_token", "cls_token", "mask_token"};
     struct ps_arena arena;
     json_t *config = NULL;
     ps_arena_init(&arena, 1 << 16);
     const char *path = ps_path_join(&arena, folder, "tokenizer_config.json");
     enum ps_status status = path ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
     if (path && ps_file_exists(path)) status = ps_json_read_file(path, MAX_CONFIG, &config, error);
-    for (size_t i = 0; status == PS_OK && i < sizeof keys / sizeof *keys; i++) {
-        json_t *value = json_object_get(config, keys[i]);
-        if (json_is_object(value)) value = json_object_get(value, "content");
-        if (json_is_string(value) && json_object_set(tokens, keys[i], value) != 0)
-            status = ps_error_set(error, PS_MEMORY, "out of memory");
-    }
+    if (status == PS_OK && !add_tokens(tokens, config))
+        status = ps_error_set(error, PS_MEMORY, "out of memory");
     json_decref(config);
     ps_arena_release(&arena);
     return status;

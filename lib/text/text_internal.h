@@ -54,8 +54,8 @@ bool ps_is_think_tag(const struct ps_tokenizer *tokenizer, uint32_t id);
 enum ps_status ps_chat_template_load(const char *path, struct ps_buffer *source, bool *found,
                                      struct ps_error *error);
 
-/* Adds to an object what FOLDER/tokenizer_config.json sets of bos_token and the like; a token that
- * is null there is undefined in templates. */
+/* Adds to an object what FOLDER/tokenizer_config.json sets of bos_token and the like, a model's own
+ * included; a token that is null there is undefined in templates. */
 enum ps_status ps_special_tokens_load(const char *folder, json_t *tokens, struct ps_error *error);
 
 /* The built-in chatml. */

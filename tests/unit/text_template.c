@@ -131,6 +131,21 @@ static void variables_are_those_of_transformers(void **state) {
     remove_file("tokenizer_config.json");
 }
 
+static void a_models_own_tokens_are_variables(void **state) {
+    (void)state;
+    text_write("tokenizer_config.json",
+               "{\"image_token\":{\"content\":\"<img>\"},\"add_bos_token\":true,"
+               "\"extra_special_tokens\":{\"audio\":\"<a>\"}}");
+    text_write(
+        "chat_template.jinja",
+        "{{ image_token }}{{ audio }}{{ add_bos_token is defined }}{{ bos_token is defined }}");
+    struct ps_template *template = open_template(NULL, text_folder());
+    check_text(template, PS_THINKING_UNSET, "<img><a>FalseFalse", NULL);
+    ps_template_close(template);
+    remove_file("chat_template.jinja");
+    remove_file("tokenizer_config.json");
+}
+
 /* The day is part of a conversation where the template asks for it, and nowhere else. */
 static void the_day_is_the_pipelines(void **state) {
     (void)state;
@@ -200,6 +215,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(a_choice_is_known_by_its_content),
         cmocka_unit_test(variables_are_those_of_transformers),
+        cmocka_unit_test(a_models_own_tokens_are_variables),
         cmocka_unit_test(the_day_is_the_pipelines),
         cmocka_unit_test(the_end_of_a_turn_is_found),
         cmocka_unit_test(allocations_fail),
