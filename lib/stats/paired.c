@@ -12,6 +12,7 @@
 #include "base/random.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { EXACT = 20 }; /* at most 2^20 sign patterns are counted one by one */
@@ -101,34 +102,73 @@ static double sorted_quantile(const double *sorted, size_t count, double probabi
 
 /* Phi(-sqrt(n / (n-1)) t), t the quantile of Student's t with n - 1 degrees of freedom. */
 static double expanded_tail(double n, double confidence) {
-    if (n < 2) return (1 - confidence) / 2;
     double t = ps_stats_t_quantile(0.5 + confidence / 2, n - 1);
     return 0.5 * erfc(sqrt(n / (n - 1)) * t * M_SQRT1_2);
 }
 
-enum ps_status ps_stats_bootstrap(const double *difference, size_t count, uint64_t seed,
-                                  uint32_t draws, double confidence, struct ps_interval *result,
-                                  struct ps_error *error) {
-    PS_FAIL_IF(count < 1 || count > UINT32_MAX || draws < 1, error, PS_ARGUMENT,
+/* What is drawn from, two problems more than there are, in halves: each difference twice, then the
+ * mean plus and minus the largest difference (at least one step), and the mean twice. Where few
+ * problems differ, their sample says too little of how far others would: a bootstrap of 30 problems
+ * covers 92 % without these two. (Agresti and Min 2005 add two pairs likewise.) */
+static double *with_two_more(const double *difference, size_t count, double step) {
+    double *halves = ps_malloc((2 * count + 4) * sizeof *halves);
+    double sum = 0, largest = step;
+    if (!halves) return NULL;
+    for (size_t i = 0; i < count; i++) {
+        halves[2 * i] = halves[2 * i + 1] = difference[i];
+        sum += difference[i];
+        if (fabs(difference[i]) > largest) largest = fabs(difference[i]);
+    }
+    double mean = sum / (double)count, *more = halves + 2 * count;
+    more[0] = mean + largest;
+    more[1] = mean - largest;
+    more[2] = more[3] = mean;
+    return halves;
+}
+
+static bool none_differs(const double *difference, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (difference[i] != 0) return false;
+    return true;
+}
+
+/* Where no difference is seen, however few problems there are, other problems may differ: as many
+ * as Wilson's bound allows where none of `count` did. */
+static struct ps_interval unseen(size_t count, double confidence) {
+    double bound = ps_stats_wilson(0, count, confidence).high;
+    return (struct ps_interval){-bound, bound};
+}
+
+enum ps_status ps_stats_bootstrap(const double *difference, size_t count, double step,
+                                  uint64_t seed, uint32_t draws, double confidence,
+                                  struct ps_interval *result, struct ps_error *error) {
+    PS_FAIL_IF(count < 1 || count > INT32_MAX - 2 || draws < 1, error, PS_ARGUMENT,
                "bootstrap: %zu problems, %u draws: at least one of each", count, draws);
-    double *means = ps_malloc(draws * sizeof *means);
-    PS_FAIL_IF_NULL(means, error);
-    uint64_t key = ps_random_key(seed, "bootstrap"), blocks = (count + 3) / 4;
-    for (uint32_t draw = 0; draw < draws; draw++) {
+    double *means = ps_malloc(draws * sizeof *means),
+           *halves = with_two_more(difference, count, step);
+    uint64_t key = ps_random_key(seed, "bootstrap"), problems = count + 2;
+    uint64_t blocks = (problems + 3) / 4;
+    for (uint32_t draw = 0; means && halves && draw < draws; draw++) {
         double sum = 0;
         for (uint64_t block = 0; block < blocks; block++) {
             struct ps_philox random = ps_philox(key, draw * blocks + block);
-            for (uint64_t i = 0; i < 4 && block * 4 + i < count; i++) /* bias below count / 2^32 */
-                sum += difference[(uint64_t)random.word[i] * count >> 32];
+            for (uint64_t i = 0; i < 4 && block * 4 + i < problems; i++) /* bias below 2n / 2^32 */
+                sum += halves[(uint64_t)random.word[i] * 2 * problems >> 32];
         }
-        means[draw] = sum / (double)count;
+        means[draw] = sum / (double)problems;
     }
-    qsort(means, draws, sizeof *means, ascending);
-    double tail = expanded_tail((double)count, confidence);
-    result->low = sorted_quantile(means, draws, tail);
-    result->high = sorted_quantile(means, draws, 1 - tail);
+    if (means && halves) {
+        qsort(means, draws, sizeof *means, ascending);
+        double tail = expanded_tail((double)problems, confidence);
+        double low = sorted_quantile(means, draws, tail);
+        double high = sorted_quantile(means, draws, 1 - tail);
+        *result = (struct ps_interval){fmax(low, -1), fmin(high, 1)};
+        if (none_differs(difference, count)) *result = unseen(count, confidence);
+    }
+    bool done = means && halves;
     ps_free(means);
-    return PS_OK;
+    ps_free(halves);
+    return done ? PS_OK : ps_error_set(error, PS_MEMORY, "out of memory");
 }
 
 double ps_stats_detectable_difference(double standard_error, double alpha, double power) {

@@ -64,12 +64,14 @@ double ps_stats_mcnemar(uint64_t only_a, uint64_t only_b);
 enum ps_status ps_stats_sign_flip(const double *difference, size_t count, uint64_t seed,
                                   uint32_t draws, double *p, struct ps_error *error);
 
-/* Percentile bootstrap over problems for mean(difference), its tails moved out for few problems
- * ("expanded percentile", Hesterberg 2015): a percentile interval is as narrow as one that takes z
- * for t and n for n - 1. count >= 1, draws >= 1, count < 2^32. */
-enum ps_status ps_stats_bootstrap(const double *difference, size_t count, uint64_t seed,
-                                  uint32_t draws, double confidence, struct ps_interval *result,
-                                  struct ps_error *error);
+/* Interval for mean(difference) of two rates, by a percentile bootstrap over problems, its tails
+ * moved out for few problems ("expanded percentile", Hesterberg 2015), with two problems more that
+ * stand for what few problems do not show (paired.c); where all differences are 0, Wilson's bound
+ * to both sides. step: what a problem's difference is where one model has one correct sample and
+ * the other has none. difference in [-1, 1], 1 <= count < 2^31 - 2, draws >= 1. */
+enum ps_status ps_stats_bootstrap(const double *difference, size_t count, double step,
+                                  uint64_t seed, uint32_t draws, double confidence,
+                                  struct ps_interval *result, struct ps_error *error);
 
 /* The smallest true difference that a two-sided test at level alpha finds with this power:
  * (z(1 - alpha/2) + z(power)) * standard error of the difference. */

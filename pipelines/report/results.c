@@ -112,23 +112,17 @@ enum ps_status ps_result_compute(const struct ps_result_problem *problems, size_
 
 /* ---- two models ---- */
 
-/* A bootstrap of equal differences has no width, however few they are. What may then still be is
- * that other problems differ: as many as Wilson's bound allows where none of `count` did. */
-static void widen(struct ps_interval *interval, size_t count) {
-    double bound = ps_stats_wilson(0, count, CONFIDENCE).high;
-    if (interval->low < interval->high) return;
-    interval->low = fmax(-1, interval->low - bound);
-    interval->high = fmin(1, interval->high + bound);
+static int64_t fewer(const struct ps_result_problem *a, const struct ps_result_problem *b) {
+    return a->samples < b->samples ? a->samples : b->samples;
 }
 
 /* The mean of values[i], each the difference of one problem. */
-static enum ps_status difference_of(const double *values, size_t count,
+static enum ps_status difference_of(const double *values, size_t count, double step,
                                     struct ps_result_difference *difference,
                                     struct ps_error *error) {
     struct ps_interval interval;
-    PS_TRY(ps_stats_bootstrap(values, count, SEED, DRAWS, CONFIDENCE, &interval, error));
+    PS_TRY(ps_stats_bootstrap(values, count, step, SEED, DRAWS, CONFIDENCE, &interval, error));
     PS_TRY(ps_stats_sign_flip(values, count, SEED, DRAWS, &difference->p, error));
-    widen(&interval, count);
     difference->value = ps_stats_mean(values, NULL, count).mean;
     difference->low = interval.low;
     difference->high = interval.high;
@@ -146,7 +140,7 @@ static enum ps_status compare_first(const struct ps_result_problem *a,
     }
     struct ps_result_difference first;
     bool single = a[0].samples == 1 && b[0].samples == 1;
-    PS_TRY(difference_of(values, count, &first, error));
+    PS_TRY(difference_of(values, count, 1.0 / (double)fewer(a, b), &first, error));
     pair->difference = first.value;
     pair->low = first.low;
     pair->high = first.high;
@@ -162,12 +156,12 @@ static enum ps_status compare_first(const struct ps_result_problem *a,
 static enum ps_status compare_rest(const struct ps_result_problem *a,
                                    const struct ps_result_problem *b, size_t count, double *values,
                                    struct ps_result_pair *pair, struct ps_error *error) {
-    int64_t samples = a[0].samples < b[0].samples ? a[0].samples : b[0].samples;
+    int64_t samples = fewer(a, b);
     pair->pass_count = 0;
     pair->majority = (struct ps_result_difference){NAN, NAN, NAN, NAN};
     if (samples == 1) return PS_OK;
     for (size_t i = 0; i < count; i++) values[i] = a[i].majority - b[i].majority;
-    PS_TRY(difference_of(values, count, &pair->majority, error));
+    PS_TRY(difference_of(values, count, 1, &pair->majority, error));
     for (int64_t k = 2; k <= samples && pair->pass_count < PS_RESULT_PASSES; k *= 2) {
         for (size_t i = 0; i < count; i++) {
             double one, other;
@@ -175,7 +169,8 @@ static enum ps_status compare_rest(const struct ps_result_problem *a,
             PS_TRY(pass_at(&b[i], k, &other, error));
             values[i] = one - other;
         }
-        PS_TRY(difference_of(values, count, &pair->passes[pair->pass_count++], error));
+        double step = (double)k / (double)samples;
+        PS_TRY(difference_of(values, count, step, &pair->passes[pair->pass_count++], error));
     }
     return PS_OK;
 }

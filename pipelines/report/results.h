@@ -6,9 +6,8 @@
  * only `correct` counts as correct. All intervals are 95 % and clustered by problem: Wilson's or
  * the exact one at one sample a problem, and what ps_stats_rate_interval makes of it at more. Two
  * models are compared on the problems of one data set, paired: exact McNemar test at one sample,
- * sign-flip test at more; the interval of the difference is a percentile bootstrap over problems,
- * widened where all problems have the same difference. docs/statistics.md has the formulas and what
- * they cover. */
+ * sign-flip test at more; the interval of the difference is ps_stats_bootstrap's.
+ * docs/statistics.md has the formulas and what they cover. */
 
 #include "base/json.h"
 #include "base/memory.h"

@@ -84,10 +84,12 @@ static enum ps_status find_replies(struct scoring *scoring, const struct verdict
     const struct ps_result *result = scoring->result;
     for (int64_t i = 0; i < result->problems * result->samples; i++) {
         int64_t trace = replies->traces[i], item = replies->items[i / result->samples];
-        scoring->replies[i] = find_verdict(verdicts, trace, item);
-        if (scoring->replies[i]) continue;
-        const char *why = trace ? "is not graded; 'potstill grade' does it"
-                                : "is missing; the table `attempt` of the store may say why";
+        const struct judged *reply = find_verdict(verdicts, trace, item);
+        scoring->replies[i] = reply;
+        if (reply && reply->verdict != PS_VERDICT_NO_GOLD) continue;
+        const char *why = "is missing; the table `attempt` of the store may say why";
+        if (trace) why = "is not graded; 'potstill grade' does it";
+        if (reply) why = "has no gold answer; 'potstill traces gold' gives it one";
         return ps_error_set(error, PS_ARGUMENT,
                             "%s on %s: problem %lld: reply %lld of %lld %s. There is no score "
                             "without all of them",

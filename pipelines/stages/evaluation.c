@@ -98,9 +98,28 @@ static struct ps_sampling sampling_of(const struct ps_evaluation *evaluation, si
                                 .settings = evaluation->settings};
 }
 
+/* Without a gold answer every reply would count as wrong. */
+static enum ps_status check_golds(const struct ps_sampling *sampling, size_t limit,
+                                  struct ps_error *error) {
+    for (size_t set = 0; set < sampling->set_count; set++) {
+        const struct ps_dataset *dataset;
+        size_t count, missing = 0, first = 0;
+        PS_TRY(ps_sampling_rows(sampling, set, limit, &dataset, &count, error));
+        for (size_t i = count; i-- > 0;)
+            if (!dataset->rows[i].gold) missing++, first = i;
+        PS_FAIL_IF(
+            missing, error, PS_ARGUMENT,
+            "the data set '%s' has no gold answer for %zu of %zu problems, the first of them "
+            "row %s; they cannot be scored",
+            sampling->sets[set].dataset, missing, count, dataset->rows[first].id);
+    }
+    return PS_OK;
+}
+
 enum ps_status ps_evaluation_check(const struct ps_evaluation *evaluation, struct ps_error *error) {
     for (size_t i = 0; i < evaluation->model_count; i++) {
         struct ps_sampling sampling = sampling_of(evaluation, i);
+        if (i == 0) PS_TRY(check_golds(&sampling, (size_t)evaluation->context->limit, error));
         PS_TRY(ps_sampling_check(&sampling, error));
     }
     return PS_OK;

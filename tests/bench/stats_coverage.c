@@ -1,13 +1,14 @@
 /* What the intervals cover and how often the tests reject, by simulation: the tables of
  * docs/statistics.md.
  *
- *     build/tests/bench/stats_coverage [RUNS]
+ *     build/tests/bench/stats_coverage [RUNS [TABLE]]
  *
- * RUNS (400) for each of 50 rates from 0.01 to 0.99. Seeded: the same numbers each time, on any
- * number of threads. */
+ * RUNS (400) for each of 50 rates from 0.01 to 0.99. TABLE: intervals, tests or differences.
+ * Seeded: the same numbers each time, on any number of threads. */
 #include "../unit/stats_simulation.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { RATES = 50 };
 static const double rhos[] = {0, 0.1, 0.33, 0.7, 1};
@@ -65,21 +66,70 @@ static void print_null(int problems, int samples, int runs) {
     }
 }
 
-int main(int count, char **arguments) {
-    static const int problems[] = {30, 500, 1319}, samples[] = {1, 4, 16};
-    int runs = count > 1 ? atoi(arguments[1]) : 400;
-    if (runs < 1) return 2;
+/* Bootstrap intervals of differences that are there: one model solves a share of what the other
+ * would. Means over seven rates. */
+static void print_differences(int problems, int samples, double rho, int runs) {
+    static const double rates[] = {0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95};
+    static const double shares[] = {0.9, 0.8, 0.5};
+    static const char *const names[] = {"pass@1", "pass@k/2", "maj@k"};
+    for (int score = SIMULATION_PASS_1; score <= SIMULATION_MAJORITY; score++) {
+        if (samples == 1 && score != SIMULATION_PASS_1) continue;
+        printf("| %s | %d | %d | %g |", names[score], problems, samples, rho);
+        for (int s = 0; s < 3; s++) {
+            double covered[7], sum = 0;
+#pragma omp parallel for schedule(dynamic)
+            for (int i = 0; i < 7; i++)
+                covered[i] =
+                    simulation_difference((enum simulation_score)score, problems, samples, rates[i],
+                                          rho, shares[s], runs, 400, 5000 + (uint64_t)(i * 3 + s));
+            for (int i = 0; i < 7; i++) sum += covered[i] / 7;
+            printf(" %.1f |", 100 * sum);
+        }
+        printf("\n");
+        fflush(stdout);
+    }
+}
+
+static const int samples[] = {1, 4, 16};
+
+static void print_intervals(int runs) {
+    static const int problems[] = {2, 5, 10, 30, 500, 1319};
     printf("| interval | problems | samples | rho | %% covered | rates below 0.1, above 0.9 |\n"
            "|---|---|---|---|---|---|\n");
-    for (int n = 0; n < 3; n++) {
+    for (int n = 0; n < 6; n++) {
         print_coverage(SIMULATION_EXACT, problems[n], 1, runs);
         for (int k = 0; k < 3; k++)
             print_coverage(SIMULATION_REPORTED, problems[n], samples[k], runs);
-        print_coverage(SIMULATION_CLUSTER_T, problems[n], 4, runs);
+        if (problems[n] >= 30) print_coverage(SIMULATION_CLUSTER_T, problems[n], 4, runs);
     }
+}
+
+static void print_tests(int runs) {
+    static const int problems[] = {30, 500, 1319};
     printf("\n| problems | samples | rho | test | %% rejected | %% of bootstraps that hold 0 |\n"
            "|---|---|---|---|---|---|\n");
     for (int n = 0; n < 3; n++)
         for (int k = 0; k < 3; k++) print_null(problems[n], samples[k], runs);
+}
+
+static void print_all_differences(int runs) {
+    static const int problems[] = {5, 10, 30, 500, 1319};
+    static const double some[] = {0, 0.33, 0.7};
+    printf("\n| difference of | problems | samples | rho | %% covered at 0.9 | 0.8 | 0.5 |\n"
+           "|---|---|---|---|---|---|---|\n");
+    for (int n = 0; n < 5; n++)
+        for (int k = 0; k < 3; k++)
+            for (int r = 0; r < 3; r++)
+                print_differences(problems[n], samples[k], some[r],
+                                  problems[n] > 30 ? (runs + 3) / 4 : runs);
+}
+
+int main(int count, char **arguments) {
+    int runs = count > 1 ? atoi(arguments[1]) : 400;
+    const char *only = count > 2 ? arguments[2] : NULL;
+    if (runs < 1) return 2;
+    if (!only || strcmp(only, "intervals") == 0) print_intervals(runs);
+    if (!only || strcmp(only, "tests") == 0) print_tests(runs);
+    if (!only || strcmp(only, "differences") == 0) print_all_differences(runs);
     return 0;
 }

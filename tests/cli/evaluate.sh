@@ -126,6 +126,28 @@ expect 0 "160 replies, $((160 - kept)) of them sampled now" "${long[@]}" --out k
 [ "$("$potstill" traces hash killed.db)" = "$("$potstill" traces hash whole.db)" ] ||
     fail 'resuming gives other replies'
 
+# ---- what cannot be evaluated ----
+
+echo '{"question": "What is 1 plus 1?", "answer": "2"}
+{"question": "What is 1 plus 2?"}' >some.jsonl
+: >none.jsonl
+for set in some:'no gold answer for 1 of 2 problems, the first of them row 2' none:'has no rows'; do
+    cat >odd.yaml <<YAML
+potstill: 1
+name: odd
+store: odd.db
+models: {m: {path: m1}}
+datasets: {odd: {file: ${set%%:*}.jsonl}}
+stages: [{evaluate: {models: [m], datasets: {odd: 1}, max_tokens: 8}}]
+YAML
+    expect 2 "${set#*:}" run odd.yaml
+done
+expect 2 "'base' is there twice" evaluate --model base=m1 --model base=m2 --dataset arith/test=1 --out odd.db
+expect 2 'no such file or folder' evaluate --model base=m3 --dataset arith/test=1 --out odd.db
+cp -r m1 cut && truncate -s 1000 cut/model.safetensors
+expect 2 'cut off' evaluate --model base=m1 --model cut=cut --dataset arith/test=1 --out odd.db
+[ -e odd.db ] && fail 'what cannot be evaluated left a store'
+
 # ---- the stages ----
 
 cat >tiny.yaml <<'YAML'

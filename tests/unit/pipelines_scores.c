@@ -185,6 +185,9 @@ static void missing_is_refused(void **state) {
     rows[1][6] = put(1, 1, 9, "none 4");
     assert_fails(compute(&pairs, &pair_count), PS_ARGUMENT,
                  "b on d: problem 2: reply 3 of 4 is not graded");
+    rows[1][6] = put(1, 1, 10, "no_gold 4");
+    assert_fails(compute(&pairs, &pair_count), PS_ARGUMENT,
+                 "b on d: problem 2: reply 3 of 4 has no gold answer");
     rows[1][6] = kept;
     assert_ok(compute(&pairs, &pair_count));
 }

@@ -108,8 +108,9 @@ static inline struct simulation_null simulation_null(int problems, int samples, 
                                     NULL) != PS_OK)
             abort();
         rejected += p <= 0.05;
-        if (draws && ps_stats_bootstrap(difference, (size_t)problems, seed + (uint64_t)run, draws,
-                                        0.95, &interval, NULL) != PS_OK)
+        if (draws &&
+            ps_stats_bootstrap(difference, (size_t)problems, 1.0 / samples, seed + (uint64_t)run,
+                               draws, 0.95, &interval, NULL) != PS_OK)
             abort();
         covered += interval.low <= 0 && 0 <= interval.high;
     }
@@ -161,6 +162,9 @@ static inline double simulation_difference(enum simulation_score kind, int probl
     double difference[SIMULATION_MOST];
     double truth =
         simulation_truth(kind, samples, m, rho, 1) - simulation_truth(kind, samples, m, rho, share);
+    double step = kind == SIMULATION_PASS_1   ? 1.0 / samples
+                  : kind == SIMULATION_PASS_K ? 0.5
+                                              : 1; /* k = samples / 2 */
     int covered = 0;
     for (int run = 0; run < runs; run++) {
         struct ps_interval interval;
@@ -171,8 +175,8 @@ static inline double simulation_difference(enum simulation_score kind, int probl
             difference[i] =
                 simulation_score(kind, a, samples) - simulation_score(kind, kept, samples);
         }
-        if (ps_stats_bootstrap(difference, (size_t)problems, seed + (uint64_t)run, draws, 0.95,
-                               &interval, NULL) != PS_OK)
+        if (ps_stats_bootstrap(difference, (size_t)problems, step, seed + (uint64_t)run, draws,
+                               0.95, &interval, NULL) != PS_OK)
             abort();
         covered += interval.low <= truth && truth <= interval.high;
     }

@@ -124,16 +124,25 @@ static void sign_flip_and_bootstrap(void **state) {
     assert_true(fabs(p - row_sign_flip_p) < 0.004); /* 5 standard errors of 20000 draws */
     assert_ok(ps_stats_sign_flip(row, 400, 17, 20000, &again, &error));
     assert_true(p == again);
-    assert_ok(ps_stats_bootstrap(row, 400, 17, 4000, 0.95, &interval, &error));
-    assert_ok(ps_stats_bootstrap(row, 400, 17, 4000, 0.95, &same, &error));
+    assert_ok(ps_stats_bootstrap(row, 400, 0.125, 17, 4000, 0.95, &interval, &error));
+    assert_ok(ps_stats_bootstrap(row, 400, 0.125, 17, 4000, 0.95, &same, &error));
     assert_memory_equal(&interval, &same, sizeof same);
     assert_true(fabs(interval.low - (row_mean - 1.96 * row_bootstrap_error)) < 0.003);
     assert_true(fabs(interval.high - (row_mean + 1.96 * row_bootstrap_error)) < 0.003);
     double zeros[30] = {0};
     assert_ok(ps_stats_sign_flip(zeros, 30, 1, 100, &p, &error));
     assert_true(p == 1);
-    assert_fails(ps_stats_bootstrap(zeros, 0, 1, 100, 0.95, &interval, &error), PS_ARGUMENT,
+    assert_fails(ps_stats_bootstrap(zeros, 0, 1, 1, 100, 0.95, &interval, &error), PS_ARGUMENT,
                  "0 problems");
+    /* none of 30 differs: Wilson's bound for 0 of 30; all alike: something may still differ */
+    assert_ok(ps_stats_bootstrap(zeros, 30, 0.25, 1, 100, 0.95, &interval, &error));
+    near(interval.high, ps_stats_wilson(0, 30, 0.95).high, 1e-12);
+    near(interval.low, -interval.high, 1e-12);
+    for (size_t i = 0; i < 30; i++) zeros[i] = 1;
+    assert_ok(ps_stats_bootstrap(zeros, 30, 1, 1, 1000, 0.95, &interval, &error));
+    assert_true(interval.low < 0.95 && interval.low > 0.8 && interval.high == 1);
+    assert_ok(ps_stats_bootstrap(zeros, 1, 1, 1, 1000, 0.95, &interval, &error));
+    assert_true(interval.low <= 0 && interval.high == 1); /* one problem says nearly nothing */
     zeros[3] = NAN;
     assert_fails(ps_stats_sign_flip(zeros, 30, 1, 100, &p, &error), PS_NUMERIC, "not finite");
 }
