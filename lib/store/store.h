@@ -248,6 +248,11 @@ struct ps_store_verdict {
 enum ps_status ps_store_put_verdict(struct ps_store *store, int64_t trace,
                                     const struct ps_store_verdict *verdict, struct ps_error *error);
 
+/* All verdicts of a trace, in the order they were given; texts lie in the arena. */
+enum ps_status ps_store_read_verdicts(struct ps_store *store, int64_t trace, struct ps_arena *arena,
+                                      struct ps_store_verdict **verdicts, size_t *count,
+                                      struct ps_error *error);
+
 /* The named set of traces that a select stage kept; settings is JSON, for people. Putting a name
  * again replaces its traces. */
 enum ps_status ps_store_put_selection(struct ps_store *store, const char *name,

@@ -19,6 +19,52 @@ enum ps_status ps_store_put_verdict(struct ps_store *store, int64_t trace,
     return ps_store_put_end(store, status, error);
 }
 
+static enum ps_status copy_text(sqlite3_stmt *statement, int column, struct ps_arena *arena,
+                                const char **text, struct ps_error *error) {
+    const char *found = (const char *)sqlite3_column_text(statement, column);
+    *text = found ? ps_arena_strndup(arena, found, (size_t)sqlite3_column_bytes(statement, column))
+                  : NULL;
+    PS_FAIL_IF(found && !*text, error, PS_MEMORY, "out of memory");
+    return PS_OK;
+}
+
+/* Columns: grader, verdict, gold, extracted, rule, reason, author, time. */
+static enum ps_status read_verdict(sqlite3_stmt *s, struct ps_arena *arena,
+                                   struct ps_store_verdict *verdict, struct ps_error *error) {
+    const char **const texts[] = {&verdict->grader,    &verdict->verdict, &verdict->gold,
+                                  &verdict->extracted, &verdict->rule,    &verdict->reason,
+                                  &verdict->author};
+    for (int i = 0; i < 7; i++) PS_TRY(copy_text(s, i, arena, texts[i], error));
+    verdict->time = sqlite3_column_int64(s, 7);
+    return PS_OK;
+}
+
+enum ps_status ps_store_read_verdicts(struct ps_store *store, int64_t trace, struct ps_arena *arena,
+                                      struct ps_store_verdict **verdicts, size_t *count,
+                                      struct ps_error *error) {
+    sqlite3_stmt *s;
+    int64_t room;
+    bool row;
+    *count = 0;
+    PS_TRY(ps_store_get(store, &room, error, "SELECT count(*) FROM verdict WHERE trace = ?1", "i",
+                        trace));
+    *verdicts = ps_arena_array(arena, (size_t)room + 1, sizeof **verdicts);
+    PS_FAIL_IF_NULL(*verdicts, error);
+    PS_TRY(ps_store_prepare(store, &s, error,
+                            "SELECT grader, verdict, gold, extracted, rule, reason, author, time "
+                            "FROM verdict WHERE trace = ?1 ORDER BY number",
+                            "i", trace));
+    enum ps_status status = PS_OK;
+    for (; *count < (size_t)room; ++*count) {
+        PS_TRY_DONE(ps_store_step(store, s, &row, error));
+        if (!row) break;
+        PS_TRY_DONE(read_verdict(s, arena, &(*verdicts)[*count], error));
+    }
+done:
+    sqlite3_reset(s);
+    return status;
+}
+
 enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64_t item,
                                    int64_t source, struct ps_store_difficulty *difficulty,
                                    struct ps_error *error) {

@@ -55,8 +55,10 @@ static void print_text(const struct ps_store_stats *stats, const struct ps_gradi
 
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     const struct grade_flags *flags = call->settings[0].values;
-    struct ps_traces_filter which = {
-        .dataset = flags->dataset, .source = flags->source, .selection = flags->selection};
+    struct ps_traces_filter which = {.row = PS_UNSET_INTEGER,
+                                     .dataset = flags->dataset,
+                                     .source = flags->source,
+                                     .selection = flags->selection};
     struct ps_progress progress = {0};
     struct ps_grading grading = {.profile = flags->profile, .progress = &progress};
     struct ps_grading_counts counts = {0};

@@ -1,5 +1,6 @@
 /* What came out of a replay, for people and as JSON. */
 #include "pipelines/commands/replay_causes.h"
+#include "pipelines/commands/traces_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -55,23 +56,14 @@ void ps_replay_write(const struct ps_replay_trace *trace, const struct ps_replay
     ps_json_write_end_object(json);
 }
 
-/* " 19" as JSON writes it: no control character reaches the terminal. */
 static void print_token(const struct ps_tokenizer *tokenizer, const struct ps_replay_value *value) {
-    struct ps_buffer text;
-    struct ps_json_writer writer;
-    size_t size;
     if (value->id < 0) {
         fputs("the end", stdout);
         return;
     }
-    const char *bytes = ps_tokenizer_bytes(tokenizer, (uint32_t)value->id, &size);
-    ps_buffer_init(&text, 1 << 16);
-    ps_json_writer_begin(&writer, &text);
-    ps_json_write_text(&writer, bytes ? bytes : "", size);
-    printf("%d", (int)value->id);
-    if (ps_json_writer_end(&writer, NULL) == PS_OK) printf(" %s", text.data);
+    printf("%d ", (int)value->id);
+    ps_traces_print_token(tokenizer, value->id);
     if (!isnan(value->logprob)) printf(" (log-probability %.5f)", (double)value->logprob);
-    ps_buffer_release(&text);
 }
 
 void ps_replay_print(const struct ps_replay_trace *trace, const char *place, const char *source,

@@ -66,8 +66,10 @@ static enum ps_status print(const struct ps_call *call, const struct ps_selectio
 
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     const struct select_flags *flags = call->settings[1].values;
-    struct ps_traces_filter which = {
-        .dataset = flags->dataset, .source = flags->source, .selection = flags->selection};
+    struct ps_traces_filter which = {.row = PS_UNSET_INTEGER,
+                                     .dataset = flags->dataset,
+                                     .source = flags->source,
+                                     .selection = flags->selection};
     struct ps_store_filter filter;
     struct ps_selection selection = {0};
     struct ps_store *store;

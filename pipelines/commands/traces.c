@@ -1,7 +1,10 @@
 /* What the commands on traces share: which traces they are about, and a row as JSON. */
 #include "pipelines/commands/traces_internal.h"
 
+#include "text/text.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +12,8 @@
 static const struct ps_setting filter_items[] = {
     {"dataset", PS_SETTING_STRING, AT(dataset), .argument = "NAME[/SPLIT]",
      .help = "traces of this data set's prompts"},
+    {"row", PS_SETTING_INTEGER, AT(row), .minimum = 0, .maximum = 1e15,
+     .help = "of the prompts of this row of the data set"},
     {"source", PS_SETTING_STRING, AT(source), .argument = "NAME", .help = "by this teacher"},
     {"verdict", PS_SETTING_STRING, AT(verdict), .argument = "VERDICT",
      .help = "correct, wrong, no_answer, truncated, gold_unreadable, undecided, no_gold, or none "
@@ -77,6 +82,13 @@ enum ps_status ps_traces_make_filter(struct ps_call *call, const struct ps_trace
     };
     if (settings->difficulty)
         PS_TRY(read_range(call, settings->difficulty, &filter->difficulty, error));
+    if (ps_integer_or(settings->row, -1) >= 0) {
+        int64_t *row = ps_arena_alloc(call->arena, sizeof *row);
+        PS_FAIL_IF_NULL(row, error);
+        PS_FAIL_IF(!settings->dataset, error, PS_ARGUMENT, "--row: of which --dataset?");
+        *row = settings->row;
+        filter->row = row;
+    }
     const char *slash = settings->dataset ? strrchr(settings->dataset, '/') : NULL;
     if (!slash) return PS_OK;
     filter->split = slash + 1;
@@ -120,6 +132,18 @@ static void integer(struct ps_json_writer *json, const char *key, int64_t value)
 static void string(struct ps_json_writer *json, const char *key, const char *value) {
     ps_json_write_key(json, key);
     ps_json_write_string(json, value);
+}
+
+void ps_traces_print_token(const struct ps_tokenizer *tokenizer, int32_t id) {
+    struct ps_buffer text;
+    struct ps_json_writer writer;
+    size_t size;
+    const char *bytes = ps_tokenizer_bytes(tokenizer, (uint32_t)id, &size);
+    ps_buffer_init(&text, 1 << 16);
+    ps_json_writer_begin(&writer, &text);
+    ps_json_write_text(&writer, bytes ? bytes : "", size);
+    if (ps_json_writer_end(&writer, NULL) == PS_OK) fputs(text.data, stdout);
+    ps_buffer_release(&text);
 }
 
 void ps_traces_write_row(struct ps_json_writer *json, const struct ps_store_row *row) {

@@ -7,7 +7,7 @@
 /* Flags that say which traces. */
 struct ps_traces_filter {
     const char *dataset, *source, *verdict, *finish, *selection, *difficulty, *prompt, *text;
-    int64_t min_tokens, max_tokens, limit;
+    int64_t row, min_tokens, max_tokens, limit; /* or PS_UNSET_INTEGER */
 };
 extern const struct ps_settings_table ps_traces_filter_table;
 
@@ -25,6 +25,10 @@ enum ps_status ps_traces_read_id(const char *text, int64_t *id, struct ps_error 
 /* One trace's row, whose text lies in the cursor. PS_NOT_FOUND. */
 enum ps_status ps_traces_find(struct ps_store *store, int64_t id, struct ps_store_cursor **cursor,
                               struct ps_store_row *row, struct ps_error *error);
+
+/* A token as a JSON string: no control character of it reaches the terminal. */
+struct ps_tokenizer;
+void ps_traces_print_token(const struct ps_tokenizer *tokenizer, int32_t id);
 
 /* The members of a row, into an object that is open. */
 void ps_traces_write_row(struct ps_json_writer *json, const struct ps_store_row *row);

@@ -65,7 +65,7 @@ done:
 static enum ps_status find_target(struct ps_call *call, struct ps_store *store, int64_t id,
                                   struct target *target, struct ps_error *error) {
     const struct override_flags *flags = call->settings[0].values;
-    const struct ps_traces_filter which = {.dataset = flags->dataset};
+    const struct ps_traces_filter which = {.dataset = flags->dataset, .row = PS_UNSET_INTEGER};
     struct ps_store_filter filter;
     struct ps_buffer names;
     *target = (struct target){0};

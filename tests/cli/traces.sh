@@ -43,11 +43,17 @@ expect 0 '^What is 1 \+ 1\?' traces show "$store" 1
 expect 0 '^One and one\.' traces show "$store" 1
 expect 0 '1000 +-1\.25000' traces show "$store" 1 --tokens
 expect 0 '"ids":\[7,1000,3\],"logprobs":\[-0\.5,-1\.25,0\]' traces show "$store" 1 --tokens --json
+expect 0 '^The texts of the tokens are not known' traces show "$store" 1 --tokens
+expect 0 '"token_texts":null' traces show "$store" 1 --tokens --json
+expect 0 '"verdicts":\[\{"grader":"math 1","verdict":"correct","gold":"2","extracted":null' traces show "$store" 1 --json
 expect 2 'no trace 99' traces show "$store" 99
 expect 2 "'x' is no trace id" traces show "$store" x
 expect 0 '"traces":6,"prompts":2,"tokens":18' traces stats "$store" --json
 expect 0 '"verdicts":\{"correct":4,"truncated":2\},"finish_reasons":\{"length":2,"stop":4\}' traces stats "$store" --json
 expect 0 'correct 2, truncated 1' traces stats "$store" --dataset sums/train
+lines 4 traces list "$store" --dataset sums/train --row 4
+lines 1 traces list "$store" --dataset sums/train --row 5
+expect 2 'of which --dataset' traces list "$store" --row 5
 lines 4 traces list "$store" --text 'ONE AND' --dataset sums/train
 lines 1 traces list "$store" --text 'one or'
 lines 7 traces list "$store" --difficulty 0.5..0.8
@@ -55,6 +61,41 @@ lines 1 traces list "$store" --difficulty ..0.5
 lines 1 traces list "$store" --difficulty 0.7..1
 prompt=$("$potstill" traces list "$store" --dataset sums/train --json | grep -oE '"prompt":"[0-9a-f]{9}' | head -1)
 lines 4 traces list "$store" --prompt "${prompt#*:\"}"
+
+# the samples of a prompt, found in three ways
+show="traces show $store"
+# shellcheck disable=SC2086
+{
+    expect 0 '^ +2 +1  tiny +stop +3  sums/train:4 +2 +correct' $show --dataset sums/train --row 4
+    lines 28 $show --dataset sums/train --row 4
+    lines 28 $show 2 --samples
+    lines 28 $show --prompt "${prompt#*:\"}"
+    expect 0 '^\[\{"prompt":"[0-9a-f]{64}","conversation":.*"samples":\[\{"id":1,.*"content":"' $show 2 --samples --json
+    expect 2 'there is no trace of that prompt' $show --prompt 0
+    expect 2 'give the id of a trace, or --prompt' $show
+    expect 2 'give the id of a trace, or --prompt' $show --dataset sums/train
+    expect 2 'give the id of a trace, or --prompt' $show 2 --prompt 0
+}
+cat >"$folder/wide.jsonl" <<'EOT'
+{"prompt":"q","completion":"A first line, then\n\na-word-that-is-wider-than-a-column \u6f22\u5b57\u6f22\u5b57\u6f22\u5b57\u6f22 e\u0301\u0007\tz"}
+{"prompt":"q","completion":"Short."}
+EOT
+"$potstill" traces import "$folder/wide.db" "$folder/wide.jsonl" --quiet >/dev/null
+COLUMNS=35 "$potstill" traces show "$folder/wide.db" 1 --samples --columns 2 | tail -11 |
+    sed 's/ *$//' >"$folder/got"
+diff - "$folder/got" <<'EOT' || failures=$((failures + 1))
+trace 1, sample  | trace 2, sample
+0 of import: not | 1 of import: not
+graded           | graded
+A first line,    | Short.
+then             |
+                 |
+a-word-that-is-w |
+ider-than-a-colu |
+mn               |
+漢字漢字漢字漢   |
+é? z             |
+EOT
 expect 2 "'0.8..0.2' is no range within 0..1" traces list "$store" --difficulty 0.8..0.2
 expect 2 "'0.5' is no range" traces list "$store" --difficulty 0.5
 expect 2 "'xy' is no beginning of a prompt's hash" traces list "$store" --prompt xy

@@ -59,6 +59,11 @@ expect 0 'was correct, is wrong by ada' \
     traces override a.db "$trace" wrong --dataset two --who ada --why 'a slip'
 expect 0 'correct 2, wrong 4' traces stats a.db --dataset two
 expect 0 'correct 3, wrong 3' traces stats a.db --dataset one
+expect 0 '^item +one/train, row [1-3], gold [5-7]$' traces show a.db "$trace"
+expect 0 '^also +two/train, row [1-3], gold [6-8]: wrong$' traces show a.db "$trace"
+expect 0 ' ada +wrong, gold [6-8]: a slip$' traces show a.db "$trace"
+[ "$("$potstill" traces show a.db "$trace" --samples | grep -cE '^ +[0-9]+ +[0-9] .* (one|two)/train:[1-3] ')" = 4 ] ||
+    fail "two samples with two golds: $("$potstill" traces show a.db "$trace" --samples)"
 
 # A gold that is corrected touches its own data set; what was said about the old one stays.
 expect 0 'the gold of one/train:1 is 8; 2 traces graded again' traces gold a.db one/train:1 8

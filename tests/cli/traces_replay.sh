@@ -53,6 +53,14 @@ ids() { "$potstill" traces replay a.db --sample 5 --seed "$1" --json --quiet | g
 expect 2 'no such trace' traces replay a.db 99
 expect 2 'only one trace of that id' traces replay a.db "$trace" --sample 2
 
+# Tokens have the texts that the model's tokenizer gives them.
+expect 0 '^ +0 +[0-9]+ +-?[0-9.]+  "[^"]+"$' traces show a.db "$trace" --tokens
+expect 0 '"token_texts":\["' traces show a.db "$trace" --tokens --json
+"$potstill" traces show a.db "$trace" --tokens --json >got
+[ "$(grep -oE '"content":"[^"]*","verdicts"' got | cut -d'"' -f4)" = \
+    "$(grep -oE '"token_texts":\[.*\]' got | sed 's/"token_texts"://; s/[]["]//g; s/,//g; s/<|im_end|>$//')" ] ||
+    fail "the texts of tokens are not the reply: $(cat got)"
+
 # With a budget for the thought, and through templates.
 sample thinking.db --limit 2 --samples 2 --max-tokens 60 --prefill '<think>' --thinking-budget 5-9
 expect 0 '^4 of 4 traces are the same' traces replay thinking.db
@@ -84,6 +92,8 @@ sed -i 's/"eos_token_id": *\[\?[0-9, ]*\]\?/"eos_token_id": [5]/' other/generati
 echo >>other/tokenizer.json
 expect 1 '^    tokenizer: [0-9a-f]{12}\.\.\. then' traces replay a.db --model other
 expect 1 '^    end_ids: \[[0-9,]+\] then, \[5\] now' traces replay a.db --model other
+
+expect 0 'which is not the tokenizer that the trace was made with' traces show a.db "$trace" --tokens --tokenizer other
 
 # What was changed in the store behind its back is named, also where it makes no difference.
 cp a.db changed.db
