@@ -35,13 +35,7 @@ void ps_number_value(const struct ps_node *node, fmpq_t value);
 /* A ball that holds the value; false where it has none or none that can be chosen. */
 bool ps_value_enclose(const struct ps_node *node, const struct ps_point *point, acb_t value);
 
-/* ---- exact values (polynomial.c, exact.c) ---- */
-
-/* A variable, or a function of variables that is taken for one; equal names are equal values. */
-struct ps_atoms {
-    size_t count;
-    char *names[PS_TREE_VARIABLES];
-};
+/* ---- exact values (polynomial.c, fraction.c, atoms.c, functions.c, exact.c) ---- */
 
 struct ps_term {
     short degrees[PS_TREE_VARIABLES];
