@@ -136,7 +136,8 @@ static bool broken_power(struct ps_exact *x, ca_t value, const fmpq_t exponent) 
 /* \sqrt{2^n} is 2^{n/2}, for real n: of a product of powers of positive numbers. */
 static bool root_of_exponentials(struct ps_exact *x, struct ps_fraction *r, unsigned index,
                                  bool *done) {
-    bool single = r->above.count == 1 && ps_polynomial_value(&r->below);
+    bool single = r->above.count == 1 && ps_polynomial_value(&r->below) &&
+                  !ps_polynomial_value(&r->above);
     *done = false;
     for (size_t i = 0; single && i < x->count; i++) {
         short degree = r->above.terms[0].degrees[i];
