@@ -133,11 +133,20 @@ static bool broken_power(struct ps_exact *x, ca_t value, const fmpq_t exponent) 
     return ca_check_is_number(value, x->context) == T_TRUE;
 }
 
+/* Whether the leading factor is 1: nothing is drawn from under a root with a sign. */
+static bool is_one(struct ps_exact *x, const struct ps_fraction *f) {
+    ca_t lead;
+    ca_init(lead, x->context);
+    bool one = ps_fraction_lead(x, f, lead) && ca_check_is_one(lead, x->context) == T_TRUE;
+    ca_clear(lead, x->context);
+    return one;
+}
+
 /* \sqrt{2^n} is 2^{n/2}, for real n: of a product of powers of positive numbers. */
 static bool root_of_exponentials(struct ps_exact *x, struct ps_fraction *r, unsigned index,
                                  bool *done) {
     bool single = r->above.count == 1 && ps_polynomial_value(&r->below) &&
-                  !ps_polynomial_value(&r->above);
+                  !ps_polynomial_value(&r->above) && is_one(x, r);
     *done = false;
     for (size_t i = 0; single && i < x->count; i++) {
         short degree = r->above.terms[0].degrees[i];
@@ -145,10 +154,10 @@ static bool root_of_exponentials(struct ps_exact *x, struct ps_fraction *r, unsi
         ca_t lead;
         if (!degree) continue;
         ca_init(lead, x->context);
-        single = atom->kind == PS_ATOM_EXPONENTIAL && ps_fraction_lead(x, &atom->argument, lead) &&
-                 ca_check_is_real(lead, x->context) == T_TRUE &&
-                 (!atom->has_base || (ps_fraction_value(x, &atom->base, lead) &&
-                                      is_positive(x, lead)));
+        single =
+            atom->kind == PS_ATOM_EXPONENTIAL && ps_fraction_lead(x, &atom->argument, lead) &&
+            ca_check_is_real(lead, x->context) == T_TRUE &&
+            (!atom->has_base || (ps_fraction_value(x, &atom->base, lead) && is_positive(x, lead)));
         ca_clear(lead, x->context);
         if (single && degree % (short)index) x->finer = x->scale * index;
     }
@@ -326,10 +335,10 @@ static bool times_number(struct ps_exact *x, struct ps_fraction *r, const ca_t v
         rational = ca_get_fmpq(q, power, x->context);
     }
     ps_fraction_init(&base);
-    bool ok = rational ? !fmpq_is_zero(q) &&
-                             times_primes(x, r, fmpq_numref(q), 1, index, argument) &&
-                             times_primes(x, r, fmpq_denref(q), -1, index, argument)
-                       : ps_fraction_set(x, &base, value) && times_atom(x, r, &base, argument);
+    bool ok = rational
+                  ? !fmpq_is_zero(q) && times_primes(x, r, fmpq_numref(q), 1, index, argument) &&
+                        times_primes(x, r, fmpq_denref(q), -1, index, argument)
+                  : ps_fraction_set(x, &base, value) && times_atom(x, r, &base, argument);
     ps_fraction_clear(&base, x);
     ca_clear(power, x->context);
     fmpq_clear(q);
@@ -411,8 +420,7 @@ bool ps_exact_power(struct ps_exact *x, struct ps_fraction *r, bool natural,
              ps_polynomial_set(&term.below, &exponent->below, x->context);
         if (ok && ps_fraction_value(x, &term, value))
             ok = (natural || ps_fraction_copy(x, &part, &base)) &&
-                 closed_power(x, &part, natural, &term, value) &&
-                 ps_fraction_multiply(x, r, &part);
+                 closed_power(x, &part, natural, &term, value) && ps_fraction_multiply(x, r, &part);
         else
             ok = ok && times_power(x, r, &base, natural, &term);
     }

@@ -12,9 +12,6 @@
 
 #include <string.h>
 
-static enum ps_truth compare(struct ps_comparer *c, const struct ps_node *a,
-                             const struct ps_node *b);
-
 /* ---- \pm ---- */
 
 struct ps_node *ps_compare_node(struct ps_comparer *c, enum ps_node_kind kind, size_t count) {
@@ -79,7 +76,7 @@ static enum ps_truth are_among(struct ps_comparer *c, const struct ps_node *a,
     for (size_t i = 0; i < a->count && !c->failed; i++) {
         enum ps_truth found = PS_TRUTH_NO;
         for (size_t j = 0; j < b->count && found != PS_TRUTH_YES; j++) {
-            enum ps_truth equal = compare(c, a->items[i], b->items[j]);
+            enum ps_truth equal = ps_compare(c, a->items[i], b->items[j]);
             if (equal != PS_TRUTH_NO) found = equal;
             /* a certain NO does not undo an UNKNOWN of another member */
         }
@@ -107,7 +104,7 @@ static enum ps_truth compare_items(struct ps_comparer *c, const struct ps_node *
     enum ps_truth all = PS_TRUTH_YES;
     if (a->count != b->count) return PS_TRUTH_NO;
     for (size_t i = 0; i < a->count; i++) {
-        enum ps_truth equal = compare(c, a->items[i], b->items[i]);
+        enum ps_truth equal = ps_compare(c, a->items[i], b->items[i]);
         if (equal == PS_TRUTH_NO) return PS_TRUTH_NO;
         if (equal == PS_TRUTH_UNKNOWN) all = PS_TRUTH_UNKNOWN;
     }
@@ -123,80 +120,67 @@ static enum ps_truth compare_groups(struct ps_comparer *c, const struct ps_node 
     return !ends && equal == PS_TRUTH_YES ? PS_TRUTH_UNKNOWN : equal;
 }
 
-/* ---- relations ---- */
-
-/* "f(x)" as it is parsed: a product of a letter and letters in brackets. */
-static bool is_name(const struct ps_node *node) {
-    if (ps_is_variable(node)) return true;
-    return node->kind == PS_NODE_PRODUCT && node->count == 2 && ps_is_variable(node->items[0]) &&
-           ps_is_variable(node->items[1]) && strchr("fghpqFGHPQ", node->items[0]->name[0]) &&
-           !node->items[0]->name[1];
+/* The decimals to which a value of the gold may be rounded, or 0. */
+static int rounded(const struct ps_node *node) {
+    if (node->kind == PS_NODE_NEGATIVE) node = node->items[0];
+    return node->kind == PS_NODE_NUMBER ? node->rounded : 0;
 }
 
-/* Of "x = 3" and "x \in S" what stands behind the name; else NULL. */
-static const struct ps_node *assigned(const struct ps_node *node) {
-    if (node->kind != PS_NODE_RELATION || node->count != 2) return NULL;
-    bool assigns = node->relations[0] == PS_RELATION_EQUAL || node->relations[0] == PS_RELATION_IN;
-    const struct ps_node *name = node->items[0], *value = node->items[1];
-    if (!assigns || !is_name(name)) return NULL;
-    return ps_is_variable(name) && ps_contains(value, name->name) ? NULL : value;
-}
-
-static const struct ps_node *variable_of(const struct ps_node *relation) {
-    for (size_t i = 0; i < relation->count; i++)
-        if (ps_is_variable(relation->items[i])) return relation->items[i];
-    return NULL;
-}
-
-/* Where a variable lies: by an inequality, or "x \in S". */
-static const struct ps_node *region_of(struct ps_comparer *c, const struct ps_node *node) {
-    bool in = node->count == 2 && node->relations[0] == PS_RELATION_IN;
-    return in && ps_is_variable(node->items[0]) ? node->items[1] : ps_interval_of(c, node);
-}
-
-static enum ps_truth compare_relations(struct ps_comparer *c, const struct ps_node *a,
-                                       const struct ps_node *b) {
-    const struct ps_node *left = region_of(c, a), *right = region_of(c, b);
-    if (left && right) {
-        if (strcmp(variable_of(a)->name, variable_of(b)->name) != 0) return PS_TRUTH_UNKNOWN;
-        return compare(c, left, right);
+/* "2:3:4" and "4:6:8": each product across. */
+static enum ps_truth compare_ratios(struct ps_comparer *c, const struct ps_node *a,
+                                    const struct ps_node *b) {
+    enum ps_truth all = PS_TRUTH_YES;
+    if (a->count != b->count) return PS_TRUTH_NO;
+    for (size_t i = 1; i < a->count; i++) {
+        struct ps_node *left = ps_compare_node(c, PS_NODE_PRODUCT, 2);
+        struct ps_node *right = ps_compare_node(c, PS_NODE_PRODUCT, 2);
+        if (!left || !right) return PS_TRUTH_UNKNOWN;
+        left->items[0] = a->items[i];
+        left->items[1] = b->items[0];
+        right->items[0] = b->items[i];
+        right->items[1] = a->items[0];
+        enum ps_truth equal = ps_compare(c, left, right);
+        if (equal == PS_TRUTH_NO) return PS_TRUTH_NO;
+        if (equal == PS_TRUTH_UNKNOWN) all = PS_TRUTH_UNKNOWN;
     }
-    if (a->count != 2 || b->count != 2) {
-        bool same = a->count == b->count && memcmp(a->relations, b->relations, a->count - 1) == 0;
-        return same && compare_items(c, a, b) == PS_TRUTH_YES ? PS_TRUTH_YES : PS_TRUTH_UNKNOWN;
-    }
-    unsigned char first = a->relations[0], second = b->relations[0];
-    if (first == PS_RELATION_EQUAL && second == PS_RELATION_EQUAL)
-        return ps_relations_equal(a->items[0], a->items[1], b->items[0], b->items[1], false);
-    if (!ps_is_order(first) || !ps_is_order(second)) {
-        bool same = first == second && compare_items(c, a, b) == PS_TRUTH_YES;
-        return same ? PS_TRUTH_YES : PS_TRUTH_UNKNOWN;
-    }
-    bool turned = (first >= PS_RELATION_GREATER) != (second >= PS_RELATION_GREATER);
-    bool strict = (first == PS_RELATION_LESS || first == PS_RELATION_GREATER) ==
-                  (second == PS_RELATION_LESS || second == PS_RELATION_GREATER);
-    if (!strict) return PS_TRUTH_NO;
-    return ps_relations_equal(a->items[0], a->items[1], b->items[turned], b->items[!turned], true);
+    return all;
 }
 
-/* One of them relates, the other does not. */
-static enum ps_truth compare_with_relation(struct ps_comparer *c, const struct ps_node *relation,
-                                           const struct ps_node *other) {
-    const struct ps_node *value = assigned(relation);
-    if (value) return compare(c, value, other);
-    struct ps_node *interval = ps_interval_of(c, relation);
-    bool plain = other->kind == PS_NODE_GROUP || other->kind == PS_NODE_UNION;
-    return interval && plain ? compare(c, interval, other) : PS_TRUTH_UNKNOWN;
+/* A matrix written by rows, "[[1, 2], [3, 4]]", and a vector, "(1, 2)", as a matrix; else NULL. */
+static struct ps_node *as_matrix(struct ps_comparer *c, const struct ps_node *node,
+                                 size_t columns) {
+    struct ps_node *matrix = NULL;
+    bool rows = node->open == '[' && node->items[0]->kind == PS_NODE_GROUP;
+    if (!rows) {
+        if (node->open != '(' || node->close != ')') return NULL;
+        matrix = ps_compare_node(c, PS_NODE_MATRIX, node->count);
+        if (!matrix) return NULL;
+        memcpy(matrix->items, node->items, node->count * sizeof *node->items);
+        matrix->columns = columns == 1 ? 1 : node->count;
+        return matrix;
+    }
+    size_t width = node->items[0]->count;
+    matrix = ps_compare_node(c, PS_NODE_MATRIX, node->count * width);
+    if (!matrix) return NULL;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct ps_node *row = node->items[i];
+        if (row->kind != PS_NODE_GROUP || row->count != width || row->open != '[') return NULL;
+        memcpy(matrix->items + i * width, row->items, width * sizeof *row->items);
+    }
+    matrix->columns = width;
+    return matrix;
 }
 
 static enum ps_truth compare_values(struct ps_comparer *c, const struct ps_node *a,
                                     const struct ps_node *b) {
-    int left = ps_infinite_sign(a), right = ps_infinite_sign(b);
+    int places = 0, left = ps_infinite_sign(a), right = ps_infinite_sign(b);
     if (left || right) return left == right ? PS_TRUTH_YES : PS_TRUTH_NO;
     if (--c->budget < 0) {
         c->failed = true;
         return PS_TRUTH_UNKNOWN;
     }
+    if ((places = rounded(a)) && ps_value_rounds_to(b, a, places)) return PS_TRUTH_YES;
+    if ((places = rounded(b)) && ps_value_rounds_to(a, b, places)) return PS_TRUTH_YES;
     return ps_values_equal(a, b);
 }
 
@@ -205,50 +189,97 @@ static bool is_many(const struct ps_node *node) {
            (ps_is_value(node) && has_sign(node));
 }
 
-static enum ps_truth compare(struct ps_comparer *c, const struct ps_node *a,
-                             const struct ps_node *b) {
+enum ps_truth ps_compare(struct ps_comparer *c, const struct ps_node *a, const struct ps_node *b) {
     if (c->failed) return PS_TRUTH_UNKNOWN;
     bool left = a->kind == PS_NODE_RELATION, right = b->kind == PS_NODE_RELATION;
-    if (left && right) {
-        const struct ps_node *first = assigned(a), *second = assigned(b);
-        bool same = first && second && ps_is_variable(a->items[0]) && ps_is_variable(b->items[0]) &&
-                    strcmp(a->items[0]->name, b->items[0]->name) == 0;
-        return same ? compare(c, first, second) : compare_relations(c, a, b);
-    }
-    if (left) return compare_with_relation(c, a, b);
-    if (right) return compare_with_relation(c, b, a);
-    if (a->kind == PS_NODE_UNION || b->kind == PS_NODE_UNION) {
-        if (ps_is_value(a) || ps_is_value(b)) return PS_TRUTH_NO;
+    if (left && right) return ps_compare_relations(c, a, b);
+    if (left) return ps_compare_with_relation(c, a, b);
+    if (right) return ps_compare_with_relation(c, b, a);
+    if (ps_is_region(a) || ps_is_region(b)) {
+        bool value = (ps_is_value(a) && !ps_is_region(a)) || (ps_is_value(b) && !ps_is_region(b));
+        if (value) return PS_TRUTH_NO;
+        if (ps_is_domain(a) && ps_is_domain(b))
+            return strcmp(a->name, b->name) == 0 ? PS_TRUTH_YES : PS_TRUTH_NO;
         const struct ps_node *one = ps_union_of(c, a), *two = ps_union_of(c, b);
-        return one && two ? compare_items(c, one, two) : PS_TRUTH_UNKNOWN;
+        if (one && two) return compare_items(c, one, two);
+        if (a->kind != PS_NODE_LIST || b->kind != PS_NODE_LIST) return PS_TRUTH_UNKNOWN;
     }
+    enum ps_truth named;
+    if (ps_compare_assignments(c, a, b, &named)) return named;
     if (is_many(a) || is_many(b)) {
-        bool ordered = a->kind == PS_NODE_GROUP || b->kind == PS_NODE_GROUP;
+        const struct ps_node *list = a->kind == PS_NODE_GROUP ? b : a;
+        bool tuples = list->count && !ps_is_value(list->items[0]); /* "(1,2), (3,4)" */
+        bool ordered = (a->kind == PS_NODE_GROUP || b->kind == PS_NODE_GROUP) && !tuples;
         return ordered && a->kind != PS_NODE_SET && b->kind != PS_NODE_SET
                    ? PS_TRUTH_UNKNOWN
                    : compare_members(c, a, b);
     }
     if (ps_is_value(a) && ps_is_value(b)) return compare_values(c, a, b);
-    if (a->kind != b->kind) return PS_TRUTH_NO;
+    if (a->kind == PS_NODE_MATRIX && b->kind == PS_NODE_GROUP)
+        b = as_matrix(c, b, a->columns);
+    else if (b->kind == PS_NODE_MATRIX && a->kind == PS_NODE_GROUP)
+        a = as_matrix(c, a, b->columns);
+    if (!a || !b || a->kind != b->kind) return PS_TRUTH_NO;
+    if (a->kind == PS_NODE_RATIO) return compare_ratios(c, a, b);
+    if (a->kind == PS_NODE_MATRIX && a->open != b->open) return PS_TRUTH_UNKNOWN;
     if (a->kind == PS_NODE_GROUP) return compare_groups(c, a, b);
     if (a->kind == PS_NODE_MATRIX && a->columns != b->columns) return PS_TRUTH_NO;
     return compare_items(c, a, b);
 }
 
-enum ps_truth ps_trees_equal(const struct ps_tree *gold, const struct ps_tree *answer,
-                             struct ps_arena *arena, struct ps_tree_comparison *comparison) {
-    struct ps_comparer c = {.arena = arena, .budget = 2000};
-    const struct ps_node *a = gold->root, *b = answer->root;
-    if (comparison->decimals >= 3 && a->kind == PS_NODE_NUMBER && ps_is_value(b) && !has_sign(b) &&
-        ps_value_rounds_to(b, a, comparison->decimals)) {
-        comparison->how = "rounds to the gold at its last digit";
-        return PS_TRUTH_YES;
+/* Marks the numbers of a gold that are written with three decimals or more. */
+static void mark_rounded(struct ps_node *node) {
+    const char *point = node->kind == PS_NODE_NUMBER ? strchr(node->name, '.') : NULL;
+    size_t places = point ? strlen(point + 1) : 0;
+    if (places >= 3 && !node->repeats) node->rounded = (int)places;
+    bool inside = node->kind >= PS_NODE_GROUP || node->kind == PS_NODE_NEGATIVE;
+    for (size_t i = 0; inside && i < node->count; i++) mark_rounded(node->items[i]);
+}
+
+static bool has_constant(const struct ps_node *node, const char *name) {
+    if (node->kind == PS_NODE_CONSTANT && strcmp(node->name, name) == 0) return true;
+    for (size_t i = 0; i < node->count; i++)
+        if (has_constant(node->items[i], name)) return true;
+    return false;
+}
+
+/* Engineers write j for i: where the other answer has i and this one has not. */
+static void read_j(struct ps_node *node) {
+    if (ps_is_variable(node) && strcmp(node->name, "j") == 0) {
+        node->kind = PS_NODE_CONSTANT;
+        node->name = "i";
     }
-    enum ps_truth truth = compare(&c, a, b);
+    for (size_t i = 0; i < node->count; i++) read_j(node->items[i]);
+}
+
+/* "k\pi, k \in \mathbb{Z}": the parameter may have another name, and its range be left out. */
+static enum ps_truth compare_families(struct ps_comparer *c, const struct ps_node *a,
+                                      const struct ps_node *b) {
+    const char *first, *second;
+    const struct ps_node *left = ps_without_parameter(c, a, &first);
+    const struct ps_node *right = ps_without_parameter(c, b, &second);
+    if (first && second && strcmp(first, second) != 0 && !ps_contains(right, first))
+        right = ps_renamed(c, right, second, first);
+    if (!first && !second) return ps_compare(c, a, b);
+    const char *one = first ? first : second;
+    bool shared = (first && second) || (ps_contains(left, one) && ps_contains(right, one));
+    if (!right || !shared) return PS_TRUTH_UNKNOWN;
+    /* other families may be the same set: k\pi and -k\pi */
+    return ps_compare(c, left, right) == PS_TRUTH_YES ? PS_TRUTH_YES : PS_TRUTH_UNKNOWN;
+}
+
+enum ps_truth ps_trees_equal(const struct ps_tree *gold, const struct ps_tree *answer, bool round,
+                             struct ps_arena *arena, const char **how) {
+    struct ps_comparer c = {.arena = arena, .budget = 2000};
+    if (round) mark_rounded(gold->root);
+    bool imaginary[] = {has_constant(gold->root, "i"), has_constant(answer->root, "i")};
+    if (imaginary[0] && !imaginary[1] && !ps_contains(gold->root, "j")) read_j(answer->root);
+    if (imaginary[1] && !imaginary[0] && !ps_contains(answer->root, "j")) read_j(gold->root);
+    enum ps_truth truth = compare_families(&c, gold->root, answer->root);
     if (c.failed) truth = PS_TRUTH_UNKNOWN;
-    comparison->how = truth == PS_TRUTH_YES  ? "equal, exactly"
-                      : truth == PS_TRUTH_NO ? "different"
-                      : c.failed             ? "too many members to compare"
-                                             : "can neither be shown equal nor different";
+    *how = truth == PS_TRUTH_YES  ? "equal"
+           : truth == PS_TRUTH_NO ? "different"
+           : c.failed             ? "too many members to compare"
+                                  : "can neither be shown equal nor different";
     return truth;
 }

@@ -224,8 +224,7 @@ enum ps_truth ps_fraction_equal(struct ps_exact *x, const struct ps_fraction *a,
     ps_polynomial_init(&right);
     if (cross(x, a, b, &left, &right)) {
         ps_polynomial_negate(&right, x->context);
-        if (ps_polynomial_add(&left, &left, &right, x->context))
-            truth = ps_exact_is_zero(x, &left);
+        if (ps_polynomial_add(&left, &left, &right, x->context)) truth = ps_exact_is_zero(x, &left);
     }
     ps_polynomial_clear(&left, x->context);
     ps_polynomial_clear(&right, x->context);

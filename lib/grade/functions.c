@@ -14,8 +14,8 @@ static bool exponential(struct ps_exact *x, struct ps_fraction *r, bool circular
     ca_init(i, x->context);
     ca_i(i, x->context);
     ps_fraction_swap(&exponent, r);
-    bool ok = (!circular || ps_fraction_scale(x, &exponent, i)) &&
-              ps_exact_power(x, r, true, &exponent);
+    bool ok =
+        (!circular || ps_fraction_scale(x, &exponent, i)) && ps_exact_power(x, r, true, &exponent);
     ps_fraction_clear(&exponent, x);
     ca_clear(i, x->context);
     return ok;
@@ -54,8 +54,8 @@ static bool part(struct ps_exact *x, const struct euler *f, char which, const st
     ca_init(i, x->context);
     ca_i(i, x->context);
     ca_neg(i, i, x->context);
-    bool ok = half(x, e, which == 'c', r) &&
-              (which == 'c' || !f->circular || ps_fraction_scale(x, r, i));
+    bool ok =
+        half(x, e, which == 'c', r) && (which == 'c' || !f->circular || ps_fraction_scale(x, r, i));
     ca_clear(i, x->context);
     return ok;
 }
@@ -195,8 +195,8 @@ static bool by_steps(struct ps_exact *x, struct ps_fraction *r, size_t atom, slo
     bool ok = ps_fraction_set_si(x, &product, 1) &&
               ps_fraction_copy(x, &from, steps > 0 ? &x->atoms[atom].argument : r) &&
               times_rising(x, &product, &from, labs(steps)) &&
-              (steps >= 0 || ps_fraction_invert(x, &product)) &&
-              ps_fraction_set_atom(x, r, atom) && ps_fraction_multiply(x, r, &product);
+              (steps >= 0 || ps_fraction_invert(x, &product)) && ps_fraction_set_atom(x, r, atom) &&
+              ps_fraction_multiply(x, r, &product);
     ps_fraction_clear(&product, x);
     ps_fraction_clear(&from, x);
     return ok;
@@ -206,8 +206,8 @@ bool ps_exact_factorial(struct ps_exact *x, struct ps_fraction *r) {
     fmpz_t n;
     ca_t value;
     fmpz_init(n);
-    bool small = ps_fraction_integer(x, r, n) && fmpz_sgn(n) >= 0 &&
-                 fmpz_cmp_ui(n, LARGEST_FACTORIAL) <= 0;
+    bool small =
+        ps_fraction_integer(x, r, n) && fmpz_sgn(n) >= 0 && fmpz_cmp_ui(n, LARGEST_FACTORIAL) <= 0;
     bool ok = small;
     if (small) {
         ca_init(value, x->context);
@@ -237,8 +237,8 @@ bool ps_exact_binomial(struct ps_exact *x, struct ps_fraction *r, const struct p
     fmpz_init(n);
     fmpz_init(k);
     ca_init(value, x->context);
-    bool closed = ps_fraction_integer(x, r, n) && fmpz_sgn(n) >= 0 &&
-                  fmpz_cmp_ui(n, LARGEST_FACTORIAL) <= 0;
+    bool closed =
+        ps_fraction_integer(x, r, n) && fmpz_sgn(n) >= 0 && fmpz_cmp_ui(n, LARGEST_FACTORIAL) <= 0;
     bool chosen = ps_fraction_integer(x, below, k) && fmpz_sgn(k) >= 0;
     bool ok = ps_fraction_copy(x, &rest, r) && ps_fraction_copy(x, &other, below) &&
               ps_fraction_subtract(x, &rest, below); /* n - k */
@@ -250,8 +250,7 @@ bool ps_exact_binomial(struct ps_exact *x, struct ps_fraction *r, const struct p
         fmpz_fac_ui(n, fmpz_get_ui(k));
         ca_set_fmpz(value, n, x->context);
         ca_inv(value, value, x->context);
-        ok = ok && ps_fraction_set(x, r, value) &&
-             times_rising(x, r, &rest, fmpz_get_si(k));
+        ok = ok && ps_fraction_set(x, r, value) && times_rising(x, r, &rest, fmpz_get_si(k));
     } else {
         ok = ok && ps_exact_factorial(x, r) && ps_exact_factorial(x, &other) &&
              ps_exact_factorial(x, &rest) && ps_fraction_multiply(x, &other, &rest) &&

@@ -130,8 +130,8 @@ static const char *gold_problem(const struct ps_answer *gold,
 }
 
 static bool note(struct ps_buffer *explain, const char *what, const struct ps_answer *answer) {
-    static const char *const kinds[] = {"nothing", "number",     "choice",
-                                        "words",   "expression", "unreadable"};
+    static const char *const kinds[] = {"nothing", "number",     "choice",    "words",
+                                        "time",    "expression", "unreadable"};
     if (!explain) return true;
     return ps_buffer_format(explain, "%s: %s \"%s\"%s%s%s%s%s%s\n", what, kinds[answer->kind],
                             answer->text, answer->unit[0] ? ", unit " : "", answer->unit,

@@ -74,22 +74,46 @@ static enum ps_truth is_below(const struct ps_node *a, const struct ps_node *b) 
     return ps_value_less(a, b);
 }
 
-/* Opens a union, a list or a relation into plain intervals; false where something is none. */
-static bool gather(struct ps_comparer *c, const struct ps_node *node, struct ps_node *all) {
-    bool many = node->kind == PS_NODE_UNION || node->kind == PS_NODE_LIST;
-    if (many) {
-        for (size_t i = 0; i < node->count; i++)
-            if (!gather(c, node->items[i], all)) return false;
-        return true;
-    }
-    struct ps_node *copy = ps_compare_node(c, PS_NODE_GROUP, 2);
-    const struct ps_node *interval = node->kind == PS_NODE_GROUP ? node : ps_interval_of(c, node);
-    if (!copy || !interval || interval->count != 2 || all->count == PS_TREE_ITEMS) return false;
-    memcpy(copy->items, interval->items, 2 * sizeof *copy->items);
-    copy->open = interval->open;
-    copy->close = interval->close;
-    all->items[all->count++] = copy;
-    return is_below(copy->items[0], copy->items[1]) == PS_TRUTH_YES;
+static struct ps_node *piece(struct ps_comparer *c, char open, struct ps_node *low,
+                             struct ps_node *high, char close) {
+    struct ps_node *node = low && high ? ps_compare_node(c, PS_NODE_GROUP, 2) : NULL;
+    if (!node) return NULL;
+    node->open = open;
+    node->close = close;
+    node->items[0] = low;
+    node->items[1] = high;
+    return node;
+}
+
+static bool add(struct ps_node *all, struct ps_node *interval) {
+    if (!interval || all->count == PS_TREE_ITEMS) return false;
+    all->items[all->count++] = interval;
+    return true;
+}
+
+/* No interval is empty; a point is closed on both sides. */
+static bool add_interval(struct ps_comparer *c, struct ps_node *all, const struct ps_node *group) {
+    if (group->kind != PS_NODE_GROUP || group->count != 2) return false;
+    struct ps_node *low = group->items[0], *high = group->items[1];
+    enum ps_truth below = is_below(low, high);
+    bool point = below == PS_TRUTH_NO && group->open == '[' && group->close == ']' &&
+                 is_below(high, low) == PS_TRUTH_NO;
+    if (below != PS_TRUTH_YES && !point) return false;
+    bool infinite = ps_infinite_sign(low) > 0 || ps_infinite_sign(high) < 0;
+    if (infinite) return false;
+    char open = ps_infinite_sign(low) ? '(' : group->open;
+    char close = ps_infinite_sign(high) ? ')' : group->close;
+    return add(all, piece(c, open, low, high, close));
+}
+
+/* Whether a comes before b: it begins lower, or at the same end and has it. */
+static enum ps_truth precedes(const struct ps_node *a, const struct ps_node *b) {
+    enum ps_truth below = is_below(a->items[0], b->items[0]);
+    if (below != PS_TRUTH_NO || a->open != '[' || b->open != '(') return below;
+    enum ps_truth above = is_below(b->items[0], a->items[0]);
+    return above == PS_TRUTH_NO    ? PS_TRUTH_YES
+           : above == PS_TRUTH_YES ? PS_TRUTH_NO
+                                   : PS_TRUTH_UNKNOWN;
 }
 
 /* By insertion; false where two ends cannot be ordered. */
@@ -97,9 +121,9 @@ static bool sort(struct ps_node *all) {
     for (size_t i = 1; i < all->count; i++)
         for (size_t j = i; j > 0; j--) {
             struct ps_node *left = all->items[j - 1], *right = all->items[j];
-            enum ps_truth below = is_below(right->items[0], left->items[0]);
-            if (below == PS_TRUTH_UNKNOWN) return false;
-            if (below == PS_TRUTH_NO) break;
+            enum ps_truth before = precedes(right, left);
+            if (before == PS_TRUTH_UNKNOWN) return false;
+            if (before == PS_TRUTH_NO) break;
             all->items[j - 1] = right;
             all->items[j] = left;
         }
@@ -128,13 +152,143 @@ static bool join(struct ps_node *all) {
             last->close = next->close;
         }
     }
-    all->count = kept + 1;
+    if (all->count) all->count = kept + 1;
     return true;
 }
 
-const struct ps_node *ps_union_of(struct ps_comparer *c, const struct ps_node *node) {
+static struct ps_node *empty(struct ps_comparer *c) {
     struct ps_node *all = ps_compare_node(c, PS_NODE_UNION, PS_TREE_ITEMS);
+    if (all) all->count = 0;
+    return all;
+}
+
+/* What is in neither interval of a union in order. */
+static struct ps_node *complement(struct ps_comparer *c, const struct ps_node *of) {
+    struct ps_node *all = of ? empty(c) : NULL;
     if (!all) return NULL;
-    all->count = 0;
-    return gather(c, node, all) && sort(all) && join(all) ? all : NULL;
+    struct ps_node *low = infinity(c, true);
+    char open = '(';
+    bool ok = true;
+    for (size_t i = 0; ok && i < of->count; i++) {
+        const struct ps_node *next = of->items[i];
+        if (ps_infinite_sign(next->items[0]) == 0)
+            ok = add(all, piece(c, open, low, next->items[0], next->open == '[' ? ')' : ']'));
+        low = next->items[1];
+        open = next->close == ']' ? '(' : '[';
+    }
+    if (ok && ps_infinite_sign(low) <= 0)
+        ok = add(all, piece(c, open, low, infinity(c, false), ')'));
+    return ok ? all : NULL;
+}
+
+static struct ps_node *join_two(struct ps_comparer *c, const struct ps_node *a,
+                                const struct ps_node *b) {
+    struct ps_node *all = a && b ? empty(c) : NULL;
+    if (!all || a->count + b->count > PS_TREE_ITEMS) return NULL;
+    for (size_t i = 0; i < a->count; i++)
+        if (!add_interval(c, all, a->items[i])) return NULL;
+    for (size_t i = 0; i < b->count; i++)
+        if (!add_interval(c, all, b->items[i])) return NULL;
+    return sort(all) && join(all) ? all : NULL;
+}
+
+static struct ps_node *intersect(struct ps_comparer *c, const struct ps_node *a,
+                                 const struct ps_node *b) {
+    return complement(c, join_two(c, complement(c, a), complement(c, b)));
+}
+
+static struct ps_node *region(struct ps_comparer *c, const struct ps_node *node);
+
+static const struct ps_node *variable_of(const struct ps_node *relation) {
+    for (size_t i = 0; i < relation->count; i++)
+        if (ps_is_variable(relation->items[i])) return relation->items[i];
+    return NULL;
+}
+
+/* "x \ne 3", "x = 3", "x \in S", "x < 3" */
+static struct ps_node *region_of_relation(struct ps_comparer *c, const struct ps_node *node) {
+    struct ps_node *all = empty(c);
+    const struct ps_node *interval = ps_interval_of(c, node);
+    if (!all) return NULL;
+    if (interval) return add_interval(c, all, interval) ? all : NULL;
+    const struct ps_node *name = variable_of(node);
+    if (!name || node->count != 2) return NULL;
+    bool left = name == node->items[0];
+    struct ps_node *value = node->items[left];
+    if (ps_contains(value, name->name)) return NULL;
+    if (node->relations[0] == PS_RELATION_IN) return left ? region(c, value) : NULL;
+    if (node->relations[0] != PS_RELATION_EQUAL && node->relations[0] != PS_RELATION_NOT_EQUAL)
+        return NULL;
+    if (!ps_is_value(value) || !add_interval(c, all, piece(c, '[', value, value, ']'))) return NULL;
+    return node->relations[0] == PS_RELATION_EQUAL ? all : complement(c, all);
+}
+
+/* "x > 0 and x < 1" is where both hold, "x < 0 or x > 1" where one does. A comma says neither:
+ * of "x \ne 0, x \ne 1" both hold, of pieces apart from each other one. */
+static struct ps_node *region_of_list(struct ps_comparer *c, const struct ps_node *node) {
+    bool both = node->name && strcmp(node->name, "and") == 0, unequal = true, conditions = true;
+    const struct ps_node *name = NULL;
+    size_t pieces = 0;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct ps_node *item = node->items[i];
+        conditions &= item->kind == PS_NODE_RELATION;
+        unequal &= item->kind == PS_NODE_RELATION && item->relations[0] == PS_RELATION_NOT_EQUAL;
+        const struct ps_node *one = item->kind == PS_NODE_RELATION ? variable_of(item) : NULL;
+        if (one && name && strcmp(one->name, name->name) != 0) return NULL;
+        if (one) name = one;
+    }
+    bool comma = !node->name;
+    both = (both || (comma && unequal)) && conditions;
+    struct ps_node *all = NULL;
+    for (size_t i = 0; i < node->count; i++) {
+        struct ps_node *one = region(c, node->items[i]);
+        if (!one) return NULL;
+        pieces += one->count;
+        all = !all ? one : both ? intersect(c, all, one) : join_two(c, all, one);
+        if (!all) return NULL;
+    }
+    if (both && all->count == 0) return NULL; /* who writes "x < 1 and x > 2" means "or" */
+    return comma && !both && all->count != pieces ? NULL : all;
+}
+
+static struct ps_node *region(struct ps_comparer *c, const struct ps_node *node) {
+    struct ps_node *all = empty(c);
+    if (!all) return NULL;
+    switch (node->kind) {
+    case PS_NODE_GROUP: return add_interval(c, all, node) ? all : NULL;
+    case PS_NODE_RELATION: return region_of_relation(c, node);
+    case PS_NODE_LIST: return region_of_list(c, node);
+    case PS_NODE_CONSTANT: return strcmp(node->name, "reals") == 0 ? complement(c, all) : NULL;
+    case PS_NODE_DIFFERENCE: {
+        const struct ps_node *from = region(c, node->items[0]);
+        return from ? intersect(c, from, complement(c, region(c, node->items[1]))) : NULL;
+    }
+    case PS_NODE_SET:
+        for (size_t i = 0; i < node->count; i++) {
+            struct ps_node *value = node->items[i];
+            if (!ps_is_value(value) || !add_interval(c, all, piece(c, '[', value, value, ']')))
+                return NULL;
+        }
+        return sort(all) && join(all) ? all : NULL;
+    case PS_NODE_UNION:
+        for (size_t i = 0; all && i < node->count; i++)
+            all = join_two(c, all, region(c, node->items[i]));
+        return all;
+    default: return NULL;
+    }
+}
+
+const struct ps_node *ps_union_of(struct ps_comparer *c, const struct ps_node *node) {
+    return region(c, node);
+}
+
+bool ps_are_conditions(const struct ps_node *node) {
+    if (node->kind != PS_NODE_LIST) return false;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct ps_node *item = node->items[i];
+        for (size_t k = 0; item->kind == PS_NODE_RELATION && k + 1 < item->count; k++)
+            if (ps_is_order(item->relations[k]) || item->relations[k] == PS_RELATION_NOT_EQUAL)
+                return true;
+    }
+    return false;
 }

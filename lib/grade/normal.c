@@ -83,42 +83,20 @@ static size_t letters_at(const struct normaliser *n, const char *p) {
     return size;
 }
 
-static const struct {
-    int32_t point;
-    const char *becomes;
-} characters[] = {
-    {0x2212, "-"},
-    {0x2013, "-"},
-    {0x2010, "-"},
-    {0x2011, "-"},
-    {0x2044, "/"},
-    {0x2215, "/"},
-    {0xFF05, "%"},
-    {0x00D7, "\\times"},
-    {0x00B7, "\\cdot"},
-    {0x22C5, "\\cdot"},
-    {0x03C0, "\\pi"},
-    {0x221E, "\\infty"},
-    {0x00B2, "^{2}"},
-    {0x00B3, "^{3}"},
-    {0x2018, "'"},
-    {0x2019, "'"},
-    {0x201C, "\""},
-    {0x201D, "\""},
-    {0x200B, ""},
-    {0xFEFF, ""},
-    {0x2264, "\\le"},
-    {0x2265, "\\ge"},
-    {0x2260, "\\ne"},
-    {0x222A, "\\cup"},
-    {0x00BD, "\\frac{1}{2}"},
-    {0x00BC, "\\frac{1}{4}"},
-    {0x00BE, "\\frac{3}{4}"},
-    {0x2153, "\\frac{1}{3}"},
-    {0x2154, "\\frac{2}{3}"},
-    {0xFF1D, "="},
-    {0xFF0C, ","},
-};
+/* "x²³" is x^{23}: a run of raised or lowered characters. */
+static void script(struct normaliser *n, const char *open, char (*plain)(int32_t)) {
+    utf8proc_int32_t point;
+    emit_string(n, open);
+    while (n->p < n->end) {
+        utf8proc_ssize_t size =
+            utf8proc_iterate((const utf8proc_uint8_t *)n->p, n->end - n->p, &point);
+        char c = size > 0 ? plain(point) : 0;
+        if (!c) break;
+        emit(n, &c, 1);
+        n->p += size;
+    }
+    emit_string(n, "}");
+}
 
 static void unicode(struct normaliser *n) {
     utf8proc_int32_t point;
@@ -138,13 +116,17 @@ static void unicode(struct normaliser *n) {
         emit_space(n);
         return;
     }
-    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
-        if (characters[i].point != point) continue;
-        emit_string(n, characters[i].becomes);
-        n->after_command = characters[i].becomes[0] == '\\' && characters[i].becomes[1] != 'f';
-        return;
+    const char *becomes = ps_answer_character(point);
+    char raised = ps_answer_raised(point), lowered = ps_answer_lowered(point);
+    if (raised || lowered) {
+        n->p = bytes;
+        script(n, raised ? "^{" : "_{", raised ? ps_answer_raised : ps_answer_lowered);
+    } else if (becomes) {
+        emit_string(n, becomes);
+        n->after_command = becomes[0] == '\\' && is_letter(becomes[strlen(becomes) - 1]);
+    } else {
+        emit(n, bytes, (size_t)size);
     }
-    emit(n, bytes, (size_t)size);
 }
 
 /* The argument of ^, _, \frac or \sqrt: braces are put around a single token. */
@@ -182,27 +164,93 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"left", NULL},       {"right", NULL},      {"big", NULL},
-    {"Big", NULL},        {"bigl", NULL},       {"bigr", NULL},
-    {"Bigl", NULL},       {"Bigr", NULL},       {"bigg", NULL},
-    {"Bigg", NULL},       {"biggl", NULL},      {"biggr", NULL},
-    {"middle", NULL},     {"limits", NULL},     {"displaystyle", NULL},
-    {"textstyle", NULL},  {"rm", NULL},         {"bf", NULL},
-    {"it", NULL},         {"nolimits", NULL},   {"quad", " "},
-    {"qquad", " "},       {"thinspace", " "},   {"space", " "},
-    {"leq", "\\le"},      {"geq", "\\ge"},      {"neq", "\\ne"},
-    {"leqslant", "\\le"}, {"geqslant", "\\ge"}, {"lbrace", "\\{"},
-    {"rbrace", "\\}"},    {"degree", "°"},      {"lvert", "|"},
-    {"rvert", "|"},       {"vert", "|"},        {"percent", "%"},
-    {"ast", "*"},         {"lt", "<"},          {"gt", ">"},
-    {"slash", "/"},       {"dollar", "$"},
+    {"left", NULL},
+    {"right", NULL},
+    {"big", NULL},
+    {"Big", NULL},
+    {"bigl", NULL},
+    {"bigr", NULL},
+    {"Bigl", NULL},
+    {"Bigr", NULL},
+    {"bigg", NULL},
+    {"Bigg", NULL},
+    {"biggl", NULL},
+    {"biggr", NULL},
+    {"middle", NULL},
+    {"limits", NULL},
+    {"nolimits", NULL},
+    {"displaystyle", NULL},
+    {"textstyle", NULL},
+    {"rm", NULL},
+    {"bf", NULL},
+    {"it", NULL},
+    {"newline", " "},
+    {"quad", " "},
+    {"qquad", " "},
+    {"thinspace", " "},
+    {"enspace", " "},
+    {"space", " "},
+    {"nobreakspace", " "},
+    {"leq", "\\le"},
+    {"geq", "\\ge"},
+    {"neq", "\\ne"},
+    {"leqslant", "\\le"},
+    {"geqslant", "\\ge"},
+    {"leqq", "\\le"},
+    {"geqq", "\\ge"},
+    {"lbrace", "\\{"},
+    {"rbrace", "\\}"},
+    {"lbrack", "["},
+    {"rbrack", "]"},
+    {"langle", "("},
+    {"rangle", ")"},
+    {"degree", "°"},
+    {"lvert", "|"},
+    {"rvert", "|"},
+    {"vert", "|"},
+    {"percent", "%"},
+    {"ast", "*"},
+    {"lt", "<"},
+    {"gt", ">"},
+    {"colon", ":"},
+    {"ratio", ":"},
+    {"slash", "/"},
+    {"dollar", "$"},
+    {"textdollar", "$"},
+    {"pounds", "£"},
+    {"euro", "€"},
+    {"prime", "'"},
+    {"dots", "\\ldots"},
+    {"dotsc", "\\ldots"},
+    {"cdots", "\\ldots"},
+    {"simeq", "\\approx"},
+    {"doteq", "\\approx"},
+    {"thickapprox", "\\approx"},
+    {"bullet", "\\cdot"},
+    {"land", "\\wedge"},
+    {"lor", "\\vee"},
+    {"cr", "\\\\"},
+    {"infin", "\\infty"},
+    {"varnothing", "\\emptyset"},
+    {"empty", "\\emptyset"},
+    {"backslash", "\\setminus"},
+    {"smallsetminus", "\\setminus"},
+    {"R", "\\mathbb{R}"},
+    {"dbinom", "\\binom"},
+    {"tbinom", "\\binom"},
 };
 
-static const char *const text_commands[] = {"text",   "mbox",   "textbf",      "textit",
-                                            "textrm", "textsf", "texttt",      "textnormal",
-                                            "mathrm", "hbox",   "operatorname"};
-static const char *const style_commands[] = {"boxed",  "fbox", "mathbf",    "boldsymbol",
-                                             "mathit", "bm",   "ensuremath"};
+static const char *const text_commands[] = {
+    "text",   "mbox",       "textbf", "textit", "textrm", "textsf",       "texttt",
+    "textup", "textnormal", "mathrm", "hbox",   "emph",   "operatorname", "textsc"};
+static const char *const style_commands[] = {"boxed",      "fbox",   "framebox",  "mathbf",
+                                             "boldsymbol", "mathit", "bm",        "ensuremath",
+                                             "mathsf",     "mathtt", "underline", "overrightarrow",
+                                             "vec",        "hat",    "mathstrut"};
+/* Their first argument says nothing. */
+static const char *const dropped_arguments[] = {"color",    "textcolor", "phantom", "hphantom",
+                                                "vphantom", "hspace",    "vspace",  "label"};
+static const char *const with_argument[] = {"overline", "bar", "dot", "mathbb", "Bbb", "pmod"};
 
 static bool among(const char *name, size_t size, const char *const *list, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -211,8 +259,20 @@ static bool among(const char *name, size_t size, const char *const *list, size_t
 }
 #define AMONG(name, size, list) among(name, size, list, sizeof(list) / sizeof(list)[0])
 
+/* "{red}" */
+static void skip_argument(struct normaliser *n) {
+    int depth = 0;
+    skip_spaces(n);
+    if (n->p == n->end || *n->p != '{') return;
+    do {
+        depth += *n->p == '{' ? 1 : *n->p == '}' ? -1 : 0;
+        n->p++;
+    } while (depth && n->p < n->end);
+    if (depth) n->problem = "an opening brace is never closed";
+}
+
 static void named_command(struct normaliser *n, const char *name, size_t size) {
-    static const char *const fractions[] = {"frac", "dfrac", "tfrac", "cfrac"};
+    static const char *const fractions[] = {"frac", "dfrac", "tfrac", "cfrac", "nicefrac", "sfrac"};
     bool text = AMONG(name, size, text_commands);
     if (text || AMONG(name, size, style_commands)) {
         skip_spaces(n);
@@ -225,6 +285,16 @@ static void named_command(struct normaliser *n, const char *name, size_t size) {
     if (AMONG(name, size, fractions)) {
         emit_string(n, "\\frac");
         argument(n, 2);
+        return;
+    }
+    if (AMONG(name, size, dropped_arguments)) {
+        skip_argument(n);
+        return;
+    }
+    if (AMONG(name, size, with_argument)) {
+        bool mathbb = size == 6 || name[0] == 'B';
+        emit_string(n, name[0] == 'p' ? "\\pmod" : mathbb ? "\\mathbb" : "\\overline");
+        argument(n, 1);
         return;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -250,7 +320,18 @@ static void named_command(struct normaliser *n, const char *name, size_t size) {
     }
 }
 
+/* "\\\\frac" is "\\frac" escaped once too often: no row of a matrix begins with these letters. */
+static bool is_escaped_twice(const struct normaliser *n) {
+    static const char *const names[] = {"frac",   "dfrac", "tfrac", "sqrt",  "text",  "boxed",
+                                        "left",   "right", "cdot",  "times", "infty", "mathrm",
+                                        "mathbb", "begin", "end",   "circ",  "binom", "theta"};
+    if (n->end - n->p < 3 || n->p[1] != '\\') return false;
+    return AMONG(n->p + 2, letters_at(n, n->p + 2), names) ||
+           (letters_at(n, n->p + 2) == 2 && memcmp(n->p + 2, "pi", 2) == 0);
+}
+
 static void backslash(struct normaliser *n) {
+    if (is_escaped_twice(n)) n->p++;
     size_t size = letters_at(n, n->p + 1);
     if (size) {
         const char *name = n->p + 1;
@@ -268,9 +349,9 @@ static void backslash(struct normaliser *n) {
     case ',':
     case ';':
     case ':':
-    case '>': thin_space(n); break;
+    case '>':
+    case ' ': thin_space(n); break;
     case '!': skip_spaces(n); break;
-    case ' ':
     case '\t':
     case '\n':
     case '\r': emit_space(n); break;
@@ -292,6 +373,35 @@ static void backslash(struct normaliser *n) {
     }
 }
 
+static void token(struct normaliser *n);
+
+/* "2^(n+1)" is 2^{(n+1)} to all who write it. False and nothing read where it is never closed. */
+static bool bracketed(struct normaliser *n) {
+    int depth = 0, braces = 0;
+    const char *close = n->p;
+    for (; close < n->end; close++) {
+        depth += *close == '(' ? 1 : *close == ')' ? -1 : 0;
+        braces += *close == '{' ? 1 : *close == '}' ? -1 : 0;
+        if (depth == 0 || braces < 0) break;
+    }
+    if (close == n->end || braces || n->depth == PS_ANSWER_DEPTH) return false;
+    const char *end = n->end;
+    int outer = n->depth;
+    n->brace[n->depth++] = DROP;
+    n->end = close;
+    n->p++;
+    emit_string(n, "{(");
+    while (n->p < n->end && !n->problem && n->memory) token(n);
+    emit_string(n, ")}");
+    n->end = end;
+    if (n->depth == outer + 1)
+        n->depth = outer;
+    else if (!n->problem)
+        n->problem = "braces and brackets that cross";
+    n->p = close + 1;
+    return true;
+}
+
 static void caret(struct normaliser *n) {
     static const char *const degrees[] = {"\\circ", "{\\circ}", "{\\degree}", "\\degree",
                                           "{ \\circ }"};
@@ -304,6 +414,7 @@ static void caret(struct normaliser *n) {
         return;
     }
     emit_string(n, "^");
+    if (n->p < n->end && *n->p == '(' && bracketed(n)) return;
     size_t digits = 0; /* "x^10" is x^{10} to all who write it */
     while (n->p + digits < n->end && is_digit(n->p[digits])) digits++;
     if (digits > 1) {
@@ -328,17 +439,48 @@ static void close_brace(struct normaliser *n) {
     if (kind == THEN_ARGUMENT) argument(n, 1);
 }
 
+/* "x**2", but not the "**" around bold text. */
+static bool is_python_power(const struct normaliser *n) {
+    if (n->end - n->p < 3 || n->p[0] != '*' || n->p[1] != '*') return false;
+    char before = last_byte(n), behind = n->p[2];
+    return (is_letter(before) || is_digit(before) || before == ')') &&
+           (is_letter(behind) || is_digit(behind) || behind == '(' || behind == '{');
+}
+
+/* Commands whose backslash and first letter an escape has turned into a control character. */
+static bool repair_escape(struct normaliser *n) {
+    static const struct {
+        char control;
+        const char *rest, *command;
+    } known[] = {{'\f', "rac", "frac"},    {'\b', "oxed", "boxed"}, {'\b', "inom", "binom"},
+                 {'\b', "egin", "begin"},  {'\t', "ext", "text"},   {'\t', "imes", "times"},
+                 {'\t', "frac", "tfrac"},  {'\t', "heta", "theta"}, {'\r', "ight", "right"},
+                 {'\r', "angle", "rangle"}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        size_t size = strlen(known[i].rest);
+        if (*n->p != known[i].control || letters_at(n, n->p + 1) != size ||
+            memcmp(n->p + 1, known[i].rest, size) != 0)
+            continue;
+        n->p += 1 + size;
+        named_command(n, known[i].command, size + 1);
+        return true;
+    }
+    return false;
+}
+
 static void token(struct normaliser *n) {
     char c = *n->p;
     if (c == '\\') {
         backslash(n);
     } else if (c == '{') {
-        bool comma = n->end - n->p >= 3 && memcmp(n->p, "{,}", 3) == 0; /* "10{,}080" */
-        n->p += comma ? 3 : 1;
-        if (comma)
-            emit_string(n, ",");
-        else
+        bool mark = n->end - n->p >= 3 && strchr(",:.=", n->p[1]) && n->p[2] == '}';
+        n->p += 1;
+        if (!mark) {
             push(n, KEEP);
+        } else { /* "10{,}080", "3{:}30" */
+            emit(n, n->p, 1);
+            n->p += 2;
+        }
     } else if (c == '}') {
         n->p++;
         close_brace(n);
@@ -346,9 +488,19 @@ static void token(struct normaliser *n) {
         n->p++;
         caret(n);
     } else if (c == '_') {
-        n->p++;
+        bool emphasis = n->end - n->p >= 2 && n->p[1] == '_';
+        n->p += emphasis ? 2 : 1;
+        if (emphasis) return;
         emit_string(n, "_");
         argument(n, 1);
+    } else if (c == '.' && n->end - n->p >= 3 && memcmp(n->p, "...", 3) == 0) {
+        n->p += 3;
+        emit_string(n, "\\ldots");
+        n->after_command = true;
+    } else if (is_python_power(n)) {
+        n->p += 2;
+        caret(n);
+    } else if (repair_escape(n)) {
     } else if (c == '$') {
         n->p++;
         if (n->dollar_is_money) emit_string(n, "$");
@@ -367,7 +519,11 @@ static void token(struct normaliser *n) {
 static void trim(struct ps_buffer *out) {
     size_t begin = 0, end = out->size;
     while (begin < end && strchr(" *`\"=:", out->data[begin])) begin++;
-    while (end > begin && strchr(" *`\".,;:\2", out->data[end - 1])) end--;
+    for (;;) {
+        while (end > begin && strchr(" *`\".,;:\2", out->data[end - 1])) end--;
+        if (end - begin < 2 || memcmp(out->data + end - 2, "\\\\", 2) != 0) break;
+        end -= 2; /* a line break */
+    }
     if (out->size) memmove(out->data, out->data + begin, end - begin);
     out->size = end - begin;
     if (out->data) out->data[out->size] = 0;

@@ -26,6 +26,10 @@ static bool digit(char c) {
     return c >= '0' && c <= '9';
 }
 
+static bool letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 static void skip(struct scan *s) {
     for (;; s->p++) {
         if (*s->p == PS_TEXT_BEGIN)
@@ -247,14 +251,32 @@ static bool powered_unit(struct scan *s, char unit[PS_ANSWER_UNIT]) {
     if (!size) return false;
     s->p += size;
     struct scan kept = *s;
+    if (strcmp(name, "degree") == 0) { /* "20^\circ\text{C}" */
+        skip(s);
+        bool celsius = *s->p == 'C', alone = *s->p && strchr("CF", *s->p) && !letter(s->p[1]);
+        if (alone) {
+            s->p++;
+            return append(unit, celsius ? "degree Celsius" : "degree Fahrenheit");
+        }
+        *s = kept;
+    }
     for (int i = 0; i < 4 && !*power; i++)
         if (accept(s, after[i].word)) power = after[i].power;
     if (!*power) *s = kept;
     return append(unit, name) && append(unit, power);
 }
 
+/* "\frac{\text{m}}{\\text{s}}" */
+static bool unit_fraction(struct scan *s, char unit[PS_ANSWER_UNIT]) {
+    return accept(s, "\\frac") && accept(s, "{") && powered_unit(s, unit) && accept(s, "}") &&
+           accept(s, "{") && append(unit, "/") && powered_unit(s, unit) && accept(s, "}");
+}
+
 static bool unit_suffix(struct scan *s, char unit[PS_ANSWER_UNIT]) {
     struct scan kept = *s;
+    if (unit_fraction(s, unit)) return true;
+    *s = kept;
+    unit[0] = 0;
     if (!powered_unit(s, unit)) {
         *s = kept;
         unit[0] = 0;
@@ -275,12 +297,79 @@ size_t ps_answer_units(const char *text, char unit[PS_ANSWER_UNIT]) {
     return unit_suffix(&s, unit) ? (size_t)(s.p - text) : 0;
 }
 
+/* "5th", "5^{\text{th}}" of a whole number; it is left as the number. */
+static void ordinal(struct scan *s, const mpq_t value) {
+    static const char *const endings[] = {"st", "nd", "rd", "th"};
+    struct scan kept = *s;
+    bool brace = accept(s, "^{");
+    if (!brace && *s->p == ' ') return;
+    skip(s);
+    for (int i = 0; i < 4 && mpz_cmp_ui(mpq_denref(value), 1) == 0; i++) {
+        if (strncmp(s->p, endings[i], 2) != 0 || letter(s->p[2])) continue;
+        s->p += 2;
+        skip(s);
+        if (!brace || accept(s, "}")) return;
+    }
+    *s = kept;
+}
+
+/* Scales ("million"), units and nouns; false where what stands there is none of them. */
+static bool behind_magnitude(struct scan *s, struct ps_answer *answer) {
+    unsigned long scale;
+    size_t size;
+    while ((size = ps_answer_scale(s->p, &scale)) > 0) {
+        mpz_t factor;
+        mpz_init_set_ui(factor, scale);
+        mpz_mul(mpq_numref(answer->value), mpq_numref(answer->value), factor);
+        mpq_canonicalize(answer->value);
+        mpz_clear(factor);
+        s->p += size;
+        s->decimals = s->decimals > 0 ? 0 : s->decimals;
+        if (mpz_sizeinbase(mpq_numref(answer->value), 10) > 2 * PS_ANSWER_DIGITS) return false;
+    }
+    ordinal(s, answer->value);
+    struct scan kept = *s;
+    if (!unit_suffix(s, answer->unit)) {
+        *s = kept;
+        if (accept(s, "per ")) {
+            append(answer->unit, "/");
+            s->p--; /* a noun stands behind a space */
+        } else {
+            *s = kept;
+        }
+        size = ps_answer_nouns(s->p, answer->unit);
+        s->p += size;
+        if (!size) {
+            *s = kept;
+            answer->unit[0] = 0;
+        }
+    }
+    skip(s);
+    if (accept(s, "old")) skip(s);
+    return true;
+}
+
+/* A number in words with a unit or nothing behind it. */
+static bool spelled(const char *text, struct ps_answer *answer) {
+    unsigned long value;
+    struct scan s = {.p = text};
+    size_t size = ps_answer_spelled(text, &value);
+    if (!size) return false;
+    mpq_set_ui(answer->value, value, 1);
+    s.p += size;
+    unit_suffix(&s, answer->unit);
+    skip(&s);
+    if (*s.p) answer->unit[0] = 0;
+    return !*s.p;
+}
+
 bool ps_answer_number(const char *text, const struct ps_grade_profile *profile,
                       struct ps_answer *answer, const char **problem) {
     struct scan s = {.p = text};
     bool negative = false, bracket = false;
     char before[PS_ANSWER_UNIT] = "";
     const char *name;
+    if (spelled(text, answer)) return true;
     if (accept(&s, "(")) bracket = true;
     if (!sign(&s, &negative)) skip(&s);
     if (strncmp(s.p, "US$", 3) == 0) s.p += 2;
@@ -299,12 +388,15 @@ bool ps_answer_number(const char *text, const struct ps_grade_profile *profile,
         return false;
     }
     if (bracket && (!accept(&s, ")") || memchr(text, ',', (size_t)(s.p - text)))) return false;
-    unit_suffix(&s, answer->unit);
-    skip(&s);
+    if (!behind_magnitude(&s, answer)) return false;
     if (*s.p && !(profile->drop_nouns && ps_answer_only_nouns(s.p))) return false;
-    if (before[0] && answer->unit[0] && strcmp(before, answer->unit) != 0) {
-        if (answer->unit[0] == '/' || strncmp(before, answer->unit, strlen(before)) != 0)
-            return false; /* "$5 percent" */
+    if (before[0] && answer->unit[0] == '/') { /* "$5 per hour" */
+        char per[PS_ANSWER_UNIT];
+        memcpy(per, answer->unit, sizeof per);
+        answer->unit[0] = 0;
+        if (!append(answer->unit, before) || !append(answer->unit, per)) return false;
+    } else if (before[0] && answer->unit[0] && strcmp(before, answer->unit) != 0) {
+        if (strncmp(before, answer->unit, strlen(before)) != 0) return false; /* "$5 percent" */
     }
     if (!answer->unit[0]) append(answer->unit, before);
     if (negative) mpq_neg(answer->value, answer->value);

@@ -4,8 +4,8 @@
 
 /* gcc 12 takes the real part of an acb_t, an array of one, for too small an object. */
 #ifndef __clang__
-#pragma GCC diagnostic ignored "-Wstringop-overflow"
-#pragma GCC diagnostic ignored "-Wstringop-overread"
+#    pragma GCC diagnostic ignored "-Wstringop-overflow"
+#    pragma GCC diagnostic ignored "-Wstringop-overread"
 #endif
 
 #include <string.h>

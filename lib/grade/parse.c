@@ -3,7 +3,8 @@
  *   answer   = list [unit]
  *   list     = relation { ("," | ";" | "and" | "or") relation }
  *   relation = union { ("=" | "<" | "\le" | "\in" | ...) union }
- *   union    = sum { "\cup" sum }
+ *   union    = ratio { ("\cup" | "\setminus") ratio }
+ *   ratio    = sum { ":" sum }
  *   sum      = ["+" | "-" | "\pm"] product { ("+" | "-" | "\pm" | "\mp") product }
  *   product  = power { ["*" | "\cdot" | "\times" | "/" | "\div"] power }
  *   power    = primary { "!" | "°" | "^{" sum "}" }
@@ -110,13 +111,16 @@ static bool accept_word(struct ps_parser *p, const char *word) {
     return true;
 }
 
-static bool accept_separator(struct ps_parser *p) {
+/* *word: NULL for a comma or semicolon alone. */
+static bool accept_separator(struct ps_parser *p, const char **word) {
     ps_parse_skip(p);
     bool comma = *p->at == ',' || *p->at == ';';
     if (comma) p->at++;
     ps_parse_skip(p);
-    bool word = accept_word(p, "and") || accept_word(p, "or");
-    return comma || word;
+    *word = accept_word(p, "and") || ps_parse_accept(p, "\\wedge") ? "and"
+            : accept_word(p, "or") || ps_parse_accept(p, "\\vee")  ? "or"
+                                                                   : NULL;
+    return comma || *word;
 }
 
 /* ---- values ---- */
@@ -124,9 +128,10 @@ static bool accept_separator(struct ps_parser *p) {
 /* Whether a factor may begin here without a sign of multiplication. */
 static bool begins_factor(struct ps_parser *p) {
     static const char *const operators[] = {
-        "\\cdot", "\\times",  "\\div",   "\\le",  "\\ge",     "\\ne",      "\\in", "\\cup",
-        "\\cap",  "\\pm",     "\\mp",    "\\}",   "\\rfloor", "\\rceil",   "\\\\", "\\end",
-        "\\to",   "\\approx", "\\equiv", "\\mid", "\\subset", "\\setminus"};
+        "\\cdot",     "\\times", "\\div",    "\\le",     "\\ge",    "\\ne",     "\\in",
+        "\\cup",      "\\cap",   "\\pm",     "\\mp",     "\\}",     "\\rfloor", "\\rceil",
+        "\\\\",       "\\end",   "\\to",     "\\approx", "\\equiv", "\\mid",    "\\subset",
+        "\\setminus", "\\over",  "\\choose", "\\ldots",  "\\wedge", "\\vee",    "\\pmod"};
     ps_parse_skip(p);
     char c = *p->at;
     if (p->in_argument && (c == '(' || c == '[' || ps_parse_is_function(p->at))) return false;
@@ -144,7 +149,12 @@ static bool begins_factor(struct ps_parser *p) {
     }
     if (c == PS_TEXT_BEGIN) return ps_parse_is_text_factor(p->at);
     if ((unsigned char)c >= 128) return ps_parse_is_root_sign(p->at);
-    return c == '(' || c == '[' || c == '{' || c == '.' || (c >= '0' && c <= '9');
+    if (c == '[') { /* "]1,2[" closes with it */
+        const char *behind = p->at + 1;
+        while (*behind == ' ') behind++;
+        return *behind && *behind != ')' && *behind != ',' && strncmp(behind, "\\cup", 4) != 0;
+    }
+    return c == '(' || c == '{' || c == '.' || (c >= '0' && c <= '9');
 }
 
 static struct ps_node *power(struct ps_parser *p) {
@@ -160,7 +170,7 @@ static struct ps_node *power(struct ps_parser *p) {
             if (*p->at == '!') return ps_parse_fail(p, "a double factorial");
             base = ps_parse_unary(p, PS_NODE_FACTORIAL, NULL, base);
         } else if (ps_parse_accept(p, "°")) {
-            base = ps_parse_unary(p, PS_NODE_DEGREES, NULL, base);
+            base = ps_parse_unary(p, PS_NODE_DEGREES, NULL, ps_parse_minutes(p, base));
         } else {
             return base;
         }
@@ -182,6 +192,25 @@ static struct ps_node *quotient(struct ps_parser *p, struct items *factors) {
     return ps_parse_binary(p, PS_NODE_QUOTIENT, NULL, above, below);
 }
 
+/* A number times a matrix is a matrix. */
+static struct ps_node *product_of(struct ps_parser *p, struct items *factors) {
+    size_t at = 0;
+    while (at < factors->count && factors->item[at]->kind != PS_NODE_MATRIX) at++;
+    if (at == factors->count || factors->count == 1) return gather(p, PS_NODE_PRODUCT, factors);
+    struct ps_node *matrix = factors->item[at];
+    struct items rest = {.count = 0};
+    for (size_t i = 0; i < factors->count; i++) {
+        if (i == at) continue;
+        if (factors->item[i]->kind >= PS_NODE_GROUP)
+            return ps_parse_fail(p, "a product of matrices or sets");
+        rest.item[rest.count++] = factors->item[i];
+    }
+    struct ps_node *factor = gather(p, PS_NODE_PRODUCT, &rest);
+    for (size_t i = 0; factor && i < matrix->count; i++)
+        matrix->items[i] = ps_parse_binary(p, PS_NODE_PRODUCT, NULL, factor, matrix->items[i]);
+    return p->problem ? NULL : matrix;
+}
+
 struct ps_node *ps_parse_product(struct ps_parser *p) {
     struct items factors = {.count = 0};
     if (!add(p, &factors, power(p))) return NULL;
@@ -195,13 +224,21 @@ struct ps_node *ps_parse_product(struct ps_parser *p) {
             struct ps_node *node = quotient(p, &factors);
             factors.count = 0;
             if (!add(p, &factors, node)) return NULL;
+        } else if (last->kind == PS_NODE_GROUP && *p->at == 'U' && !ps_parse_is_letter(p->at[1])) {
+            return gather(p, PS_NODE_PRODUCT, &factors); /* a union, by a letter */
         } else if (begins_factor(p)) {
             bool digit = *p->at == '.' || (*p->at >= '0' && *p->at <= '9');
             if (digit && last->kind == PS_NODE_NUMBER)
                 return ps_parse_fail(p, "two numbers side by side");
+            bool is_name = factors.count == 1 && last->kind == PS_NODE_VARIABLE &&
+                           last->name[0] >= 'A' && last->name[0] <= 'Z';
             if (!add(p, &factors, power(p))) return NULL;
+            if (is_name && factors.item[1]->kind == PS_NODE_GROUP) { /* the point A(1, 2) */
+                factors.item[0] = factors.item[1];
+                factors.count = 1;
+            }
         } else {
-            return gather(p, PS_NODE_PRODUCT, &factors);
+            return product_of(p, &factors);
         }
     }
 }
@@ -223,18 +260,45 @@ struct ps_node *ps_parse_sum(struct ps_parser *p) {
         if (both) term = ps_parse_unary(p, PS_NODE_SIGNED, both, term);
         if (!add(p, &terms, term)) return NULL;
     }
+    struct ps_node *sum = gather(p, PS_NODE_SUM, &terms);
+    if (sum && sum->kind == PS_NODE_SUM && sum->count == 2 &&
+        sum->items[0]->kind == PS_NODE_CONSTANT && sum->items[1]->kind == PS_NODE_NEGATIVE &&
+        sum->items[1]->items[0]->kind == PS_NODE_SET) /* "\mathbb{R} - \{0\}" */
+        sum = ps_parse_binary(p, PS_NODE_DIFFERENCE, NULL, sum->items[0], sum->items[1]->items[0]);
+    bool over = ps_parse_accept(p, "\\over"), choose = !over && ps_parse_accept(p, "\\choose");
+    if (over || choose)
+        sum = ps_parse_binary(p, over ? PS_NODE_QUOTIENT : PS_NODE_BINOMIAL, NULL, sum,
+                              ps_parse_sum(p));
     p->depth--;
     p->in_argument = in_argument;
-    return gather(p, PS_NODE_SUM, &terms);
+    return sum;
 }
 
 /* ---- what is no value ---- */
 
-static struct ps_node *set_union(struct ps_parser *p) {
+/* "5:3" is a quotient. */
+static struct ps_node *ratio(struct ps_parser *p) {
     struct items parts = {.count = 0};
     do {
         if (!add(p, &parts, ps_parse_sum(p))) return NULL;
-    } while (ps_parse_accept(p, "\\cup"));
+    } while (!p->in_set && ps_parse_accept(p, ":"));
+    return gather(p, parts.count == 2 ? PS_NODE_QUOTIENT : PS_NODE_RATIO, &parts);
+}
+
+static bool accept_union(struct ps_parser *p, const struct ps_node *last) {
+    if (ps_parse_accept(p, "\\cup")) return true;
+    bool set = last->kind == PS_NODE_GROUP || last->kind == PS_NODE_SET;
+    return set && ps_parse_peek(p, "U") && !ps_parse_is_letter(p->at[1]) && ps_parse_accept(p, "U");
+}
+
+static struct ps_node *set_union(struct ps_parser *p) {
+    struct items parts = {.count = 0};
+    do {
+        struct ps_node *part = ratio(p);
+        while (part && ps_parse_accept(p, "\\setminus"))
+            part = ps_parse_binary(p, PS_NODE_DIFFERENCE, NULL, part, ratio(p));
+        if (!add(p, &parts, part)) return NULL;
+    } while (accept_union(p, parts.item[parts.count - 1]));
     return gather(p, PS_NODE_UNION, &parts);
 }
 
@@ -255,7 +319,7 @@ static bool accept_relation(struct ps_parser *p, unsigned char *relation) {
     return false;
 }
 
-static struct ps_node *relation(struct ps_parser *p) {
+struct ps_node *ps_parse_relation(struct ps_parser *p) {
     struct items sides = {.count = 0};
     unsigned char relations[PS_TREE_ITEMS];
     do {
@@ -275,10 +339,14 @@ static struct ps_node *relation(struct ps_parser *p) {
 /* The items up to a closing bracket, or the text's end: a node of `kind` with all of them. */
 struct ps_node *ps_parse_list(struct ps_parser *p, enum ps_node_kind kind) {
     struct items items = {.count = 0};
+    const char *word, *words = NULL;
     do {
-        if (!add(p, &items, relation(p))) return NULL;
-    } while (accept_separator(p));
-    struct ps_node *node = ps_parse_node(p, kind, NULL, items.count);
+        if (!add(p, &items, ps_parse_relation(p))) return NULL;
+        bool more = accept_separator(p, &word);
+        if (!more) break;
+        words = items.count == 1 || words == word ? word : NULL;
+    } while (true);
+    struct ps_node *node = ps_parse_node(p, kind, words, items.count);
     if (node) memcpy(node->items, items.item, items.count * sizeof *node->items);
     return node;
 }
@@ -292,16 +360,13 @@ enum ps_status ps_tree_parse(const char *text, struct ps_arena *arena, struct ps
                              struct ps_error *error) {
     struct ps_parser p = {.start = text, .at = text, .arena = arena};
     *tree = (struct ps_tree){0};
-    if (text[0] == '(' && text[1] >= 'A' && text[1] <= 'J' && text[2] == ')' && text[3]) {
-        tree->problem = "a choice letter with something behind it";
-        return PS_OK;
-    }
     if (ps_parse_accept(&p, "$")) strcpy(tree->unit, "dollar");
     struct ps_node *list = ps_parse_list(&p, PS_NODE_LIST);
     PS_FAIL_IF(p.out_of_memory, error, PS_MEMORY, "out of memory");
     if (list && !has_only_marks(p.at)) {
         char unit[PS_ANSWER_UNIT] = "";
         size_t size = ps_answer_units(p.at, unit);
+        if (!size) size = ps_answer_nouns(p.at, unit);
         bool fits = size && has_only_marks(p.at + size) && !tree->unit[0];
         if (fits)
             strcpy(tree->unit, unit);

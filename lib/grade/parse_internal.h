@@ -11,6 +11,7 @@ struct ps_parser {
     int depth, nodes;
     int brackets;     /* open ones: within them a comma separates, outside "1,234" is a number */
     int bars;         /* open | of absolute values */
+    bool in_set;      /* a colon there is "such that" */
     bool in_argument; /* of a function without brackets: other functions and brackets end it */
     bool out_of_memory;
 };
@@ -29,6 +30,10 @@ struct ps_node *ps_parse_braced(struct ps_parser *p); /* "{" sum "}" */
 struct ps_node *ps_parse_product(struct ps_parser *p);
 struct ps_node *ps_parse_sum(struct ps_parser *p);
 struct ps_node *ps_parse_list(struct ps_parser *p, enum ps_node_kind kind);
+struct ps_node *ps_parse_relation(struct ps_parser *p);
+
+/* The minutes and seconds behind the degrees of an angle, added to them. */
+struct ps_node *ps_parse_minutes(struct ps_parser *p, struct ps_node *degrees);
 
 /* Whether a function's name stands here. */
 bool ps_parse_is_function(const char *at);

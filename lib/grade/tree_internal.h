@@ -15,7 +15,7 @@ enum {
     PS_TREE_VARIABLES = 12, /* of both answers; functions of variables count */
     PS_TREE_TERMS = 400,    /* of a polynomial */
     PS_TREE_DEGREE = 100,
-    PS_TREE_POWER = 2000, /* an integer exponent of a number */
+    PS_TREE_POWER = 2000,  /* an integer exponent of a number */
     PS_TREE_RADICALS = 12, /* roots and functions of numbers: what Calcium is asked about */
 };
 
@@ -36,12 +36,14 @@ enum ps_node_kind {
     PS_NODE_DEGREES,   /* 1 item, as an angle */
 
     /* What is no value. */
-    PS_NODE_GROUP,    /* brackets open and close around 2 items or more: a tuple or an interval */
-    PS_NODE_SET,      /* items, none for the empty set */
-    PS_NODE_LIST,     /* items without brackets */
-    PS_NODE_UNION,    /* items */
-    PS_NODE_MATRIX,   /* rows * columns items, row by row */
-    PS_NODE_RELATION, /* items, and between them relations[count - 1] */
+    PS_NODE_GROUP,      /* brackets open and close around 2 items or more: a tuple or an interval */
+    PS_NODE_SET,        /* items, none for the empty set */
+    PS_NODE_LIST,       /* items without brackets; name "and" or "or" where each is joined by it */
+    PS_NODE_UNION,      /* items */
+    PS_NODE_DIFFERENCE, /* a set without another */
+    PS_NODE_RATIO,      /* 3 items or more, "2:3:4"; of two it is a quotient */
+    PS_NODE_MATRIX,     /* rows * columns items, row by row; open '{' for cases */
+    PS_NODE_RELATION,   /* items, and between them relations[count - 1] */
 };
 
 enum ps_relation {
@@ -58,6 +60,7 @@ struct ps_node {
     enum ps_node_kind kind;
     const char *name;
     int base;    /* of a number; 10 unless written otherwise */
+    int rounded; /* a gold's number: its decimals where there are enough to round to, else 0 */
     int repeats; /* how many of a number's last digits repeat for ever */
     char open, close;
     size_t count, columns;
@@ -81,12 +84,6 @@ bool ps_node_print(const struct ps_node *node, struct ps_buffer *out);
 
 enum ps_truth { PS_TRUTH_YES, PS_TRUTH_NO, PS_TRUTH_UNKNOWN };
 
-/* What two answers are to each other. */
-struct ps_tree_comparison {
-    int decimals;    /* the gold is a decimal with so many places, at least 3; else -1 */
-    const char *how; /* filled: why, a static string */
-};
-
 /* Whether two values are equal: for all values of their variables. */
 enum ps_truth ps_values_equal(const struct ps_node *a, const struct ps_node *b);
 /* Whether a - b is positive; both closed and real. */
@@ -98,6 +95,7 @@ bool ps_value_rounds_to(const struct ps_node *exact, const struct ps_node *decim
 enum ps_truth ps_relations_equal(const struct ps_node *f, const struct ps_node *g,
                                  const struct ps_node *h, const struct ps_node *k, bool positive);
 
-/* Whole answers. */
-enum ps_truth ps_trees_equal(const struct ps_tree *gold, const struct ps_tree *answer,
-                             struct ps_arena *arena, struct ps_tree_comparison *comparison);
+/* Whole answers; round: numbers of the gold with three decimals or more equal what rounds to them.
+ * *how: why, a static string. Marks and renames nodes of both trees. */
+enum ps_truth ps_trees_equal(const struct ps_tree *gold, const struct ps_tree *answer, bool round,
+                             struct ps_arena *arena, const char **how);

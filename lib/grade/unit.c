@@ -3,8 +3,8 @@
  * A unit is stripped when only one of two answers has one ("5 cm" is 5); when both have one they
  * must be the same (5 cents are not 5 dollars). Names match on word boundaries, so that no unit is
  * found inside another word. Single letters are units only inside \text{}: in maths they are
- * variables. Numbers in words and words that change a number ("dozen", "million") are in no list of
- * units; they keep a text from being read as a number. */
+ * variables. Lengths, masses, volumes, times and money know what they are in one of their kind, so
+ * that 100 cm are 1 m. */
 #include "grade/answer_internal.h"
 
 #include <string.h>
@@ -14,58 +14,63 @@ struct unit {
     const char *name;
     const char *words; /* separated by spaces */
     bool in_text_only;
+    char dimension;             /* 0: not converted */
+    unsigned long above, below; /* of the dimension's own unit */
 };
 
 static const struct unit units[] = {
-    {"percent", "% percent pct percents", false},
-    {"degree", "° degrees degree deg", false},
-    {"dollar", "$ dollars dollar USD usd bucks", false},
-    {"cent", "¢ cents cent", false},
-    {"euro", "€ euros euro EUR", false},
-    {"pound sterling", "£ GBP", false},
-    {"yen", "¥ yen", false},
-    {"rupee", "₹ rupees rupee", false},
-    {"millimeter", "millimeters millimeter millimetres millimetre mm", false},
-    {"centimeter", "centimeters centimeter centimetres centimetre cm", false},
-    {"meter", "meters meter metres metre", false},
-    {"meter", "m", true},
-    {"kilometer", "kilometers kilometer kilometres kilometre km", false},
-    {"inch", "inches inch", false},
-    {"inch", "in", true},
-    {"foot", "feet foot ft", false},
-    {"yard", "yards yard yd", false},
-    {"mile", "miles mile mi", false},
-    {"milligram", "milligrams milligram mg", false},
-    {"gram", "grams gram", false},
-    {"gram", "g", true},
-    {"kilogram", "kilograms kilogram kg", false},
-    {"pound", "pounds pound lbs lb", false},
-    {"ounce", "ounces ounce oz", false},
-    {"ton", "tons ton tonnes tonne", false},
-    {"second", "seconds second secs sec", false},
-    {"second", "s", true},
-    {"minute", "minutes minute mins", false},
-    {"minute", "min", true},
-    {"hour", "hours hour hrs hr", false},
-    {"hour", "h", true},
-    {"day", "days day", false},
-    {"week", "weeks week", false},
-    {"month", "months month", false},
-    {"year", "years year yrs yr", false},
-    {"milliliter", "milliliters milliliter millilitres millilitre mL ml", false},
-    {"liter", "liters liter litres litre", false},
-    {"liter", "L l", true},
-    {"gallon", "gallons gallon gal", false},
-    {"quart", "quarts quart", false},
-    {"pint", "pints pint", false},
-    {"cup", "cups cup", false},
-    {"tablespoon", "tablespoons tablespoon", false},
-    {"teaspoon", "teaspoons teaspoon", false},
-    {"mile/hour", "mph", false},
-    {"kilometer/hour", "kph kmph", false},
-    {"radian", "radians radian rad", false},
-    {"unit", "units unit", false},
-    {"person", "people persons person", false},
+    {"percent", "% percent pct percents", false, 0, 0, 0},
+    {"degree Celsius", "°C °celsius celsius", false, 0, 0, 0},
+    {"degree Fahrenheit", "°F °fahrenheit fahrenheit", false, 0, 0, 0},
+    {"degree", "° degrees degree deg", false, 0, 0, 0},
+    {"dollar", "$ dollars dollar USD usd bucks", false, '$', 100, 1},
+    {"cent", "¢ cents cent", false, '$', 1, 1},
+    {"euro", "€ euros euro EUR", false, 0, 0, 0},
+    {"pound sterling", "£ GBP", false, 0, 0, 0},
+    {"yen", "¥ yen", false, 0, 0, 0},
+    {"rupee", "₹ rupees rupee", false, 0, 0, 0},
+    {"millimeter", "millimeters millimeter millimetres millimetre mm", false, 'l', 1, 1000},
+    {"centimeter", "centimeters centimeter centimetres centimetre cm", false, 'l', 1, 100},
+    {"meter", "meters meter metres metre", false, 'l', 1, 1},
+    {"meter", "m", true, 'l', 1, 1},
+    {"kilometer", "kilometers kilometer kilometres kilometre km", false, 'l', 1000, 1},
+    {"inch", "inches inch", false, 'f', 1, 1},
+    {"inch", "in", false, 'f', 1, 1},
+    {"foot", "feet foot ft", false, 'f', 12, 1},
+    {"yard", "yards yard yd", false, 'f', 36, 1},
+    {"mile", "miles mile mi", false, 'f', 63360, 1},
+    {"milligram", "milligrams milligram mg", false, 'g', 1, 1000},
+    {"gram", "grams gram", false, 'g', 1, 1},
+    {"gram", "g", true, 'g', 1, 1},
+    {"kilogram", "kilograms kilogram kg", false, 'g', 1000, 1},
+    {"pound", "pounds pound lbs lb", false, 'p', 16, 1},
+    {"ounce", "ounces ounce oz", false, 'p', 1, 1},
+    {"ton", "tons ton tonnes tonne", false, 0, 0, 0},
+    {"second", "seconds second secs sec", false, 't', 1, 1},
+    {"second", "s", true, 't', 1, 1},
+    {"minute", "minutes minute mins", false, 't', 60, 1},
+    {"minute", "min", false, 't', 60, 1},
+    {"hour", "hours hour hrs hr", false, 't', 3600, 1},
+    {"hour", "h", true, 't', 3600, 1},
+    {"day", "days day", false, 't', 86400, 1},
+    {"week", "weeks week", false, 't', 604800, 1},
+    {"month", "months month", false, 'm', 1, 1},
+    {"year", "years year yrs yr", false, 'm', 12, 1},
+    {"milliliter", "milliliters milliliter millilitres millilitre mL ml", false, 'v', 1, 1000},
+    {"liter", "liters liter litres litre", false, 'v', 1, 1},
+    {"liter", "L l", true, 'v', 1, 1},
+    {"gallon", "gallons gallon gal", false, 'q', 16, 1},
+    {"quart", "quarts quart", false, 'q', 4, 1},
+    {"pint", "pints pint", false, 'q', 2, 1},
+    {"cup", "cups cup", false, 'q', 1, 1},
+    {"tablespoon", "tablespoons tablespoon", false, 0, 0, 0},
+    {"teaspoon", "teaspoons teaspoon", false, 0, 0, 0},
+    {"mile/hour", "mph", false, 0, 0, 0},
+    {"kilometer/hour", "kph kmph", false, 0, 0, 0},
+    {"radian", "radians radian rad", false, 0, 0, 0},
+    {"unit", "units unit", false, 0, 0, 0},
+    {"kilometer/hour", "kmh", false, 0, 0, 0},
+    {"person", "people persons person", false, 0, 0, 0},
 };
 
 static bool word_byte(char c) {
@@ -96,61 +101,20 @@ size_t ps_answer_unit(const char *s, bool in_text, const char **name) {
     return 0;
 }
 
-/* Words that make another number of the one before them, or go on with a sentence about it. */
-static const char *const changing[] = {
-    "hundred",  "hundreds",  "thousand", "thousands", "million", "millions", "billion", "billions",
-    "trillion", "trillions", "dozen",    "dozens",    "score",   "squared",  "cubed",   "factorial",
-    "half",     "halves",    "third",    "thirds",    "quarter", "quarters", "fourth",  "fourths",
-    "fifth",    "fifths",    "tenth",    "tenths",    "percent", "pair",     "pairs",   "times",
-    "plus",     "minus",     "divided",  "over",      "more",    "less",     "fewer",   "than",
-    "and",      "or",        "to",       "of",        "out",     "not",      "point",   "remainder",
-    "mod",      "from",      "but",      "choose",    "through", "between",  "power",   "root",
-    "is",       "are",       "was",      "were",      "twice",   "double",   "triple",  "by",
-    "if",       "because",   "since",    "so",        "then",    "while",    "as",
-};
-
-static const char *const numerals[] = {
-    "zero",    "one",       "two",      "three",    "four",    "five",     "six",      "seven",
-    "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen", "fourteen", "fifteen",
-    "sixteen", "seventeen", "eighteen", "nineteen", "twenty",  "thirty",   "forty",    "fifty",
-    "sixty",   "seventy",   "eighty",   "ninety",   "hundred", "thousand", "million",  "billion",
-    "dozen",   "half",      "third",    "quarter",  "twice",   "once",     "none",     "single",
-    "couple",  "nothing",   "infinity", "infinite",
-};
-
-static bool in_list(const char *word, size_t size, const char *const *list, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (strlen(list[i]) == size && strncasecmp(list[i], word, size) == 0) return true;
-    return false;
-}
-
-static bool plain_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool ps_answer_only_nouns(const char *s) {
-    int words = 0;
-    while (*s) {
-        if (*s == ' ' || *s == PS_TEXT_BEGIN || *s == PS_TEXT_END) {
-            s++;
-            continue;
-        }
-        size_t size = 0;
-        while (plain_letter(s[size]) || (size && (s[size] == '-' || s[size] == '\''))) size++;
-        if (size < 2 || ++words > 4) return false;
-        if (in_list(s, size, changing, sizeof changing / sizeof changing[0])) return false;
-        if (in_list(s, size, numerals, sizeof numerals / sizeof numerals[0])) return false;
-        s += size;
+bool ps_answer_convert(const char *from, const char *to, mpq_t value) {
+    const struct unit *known[2] = {NULL, NULL};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(units[i].name, from) == 0) known[0] = &units[i];
+        if (strcmp(units[i].name, to) == 0) known[1] = &units[i];
     }
-    return words > 0;
-}
-
-bool ps_answer_spells_number(const char *s) {
-    while (*s) {
-        size_t size = 0;
-        while (plain_letter(s[size])) size++;
-        if (size && in_list(s, size, numerals, sizeof numerals / sizeof numerals[0])) return true;
-        s += size ? size : 1;
-    }
-    return false;
+    if (!known[0] || !known[1] || !known[0]->dimension ||
+        known[0]->dimension != known[1]->dimension)
+        return false;
+    mpq_t factor;
+    mpq_init(factor);
+    mpq_set_ui(factor, known[0]->above * known[1]->below, known[0]->below * known[1]->above);
+    mpq_canonicalize(factor);
+    mpq_mul(value, value, factor);
+    mpq_clear(factor);
+    return true;
 }

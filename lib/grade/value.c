@@ -29,6 +29,8 @@ bool ps_node_print(const struct ps_node *node, struct ps_buffer *out) {
                                         [PS_NODE_SET] = "set",
                                         [PS_NODE_LIST] = "list",
                                         [PS_NODE_UNION] = "union",
+                                        [PS_NODE_DIFFERENCE] = "difference",
+                                        [PS_NODE_RATIO] = "ratio",
                                         [PS_NODE_MATRIX] = "matrix",
                                         [PS_NODE_RELATION] = "relation"};
     if (node->kind == PS_NODE_NUMBER)
