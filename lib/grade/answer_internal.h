@@ -125,5 +125,8 @@ void ps_answer_release(struct ps_answer *answer);
 enum ps_verdict ps_answer_compare(const struct ps_answer *gold, const struct ps_answer *answer,
                                   bool percent, char reason[256]);
 
+/* How many members a list or set has; 1 for anything else. */
+size_t ps_answer_members(const struct ps_answer *answer);
+
 /* The equivalence used for majority votes: no units, no names, no rounding. */
 bool ps_answer_same(const struct ps_answer *a, const struct ps_answer *b);

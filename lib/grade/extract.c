@@ -1,17 +1,18 @@
 /* Finding the committed answer in a model's output.
  *
  * Reasoning is no commitment: only text behind the last </think> counts, and nothing at all when a
- * <think> is still open. There the last balanced \boxed{} or \fbox{} is the answer; of nested ones
- * the outermost. One pass with a stack of open boxes finds it, so an unclosed box costs nothing and
- * hides nothing. Without a box it is the last explicit answer line:
+ * <think> is still open. There the last box is the answer (boxes.c), or the last few that are one.
+ * Without a box it is the last explicit answer line:
  *
  *     the answer is X     the final answer, in cm, is: X     Answer: X     **Answer:** X
+ *     the correct option is (C)
  *     #### X              a number, or anything in the last line (elsewhere it is a heading)
  *     **X**               a number, alone of all bold text in the last line
  *
- * The span ends where the sentence does; maths in delimiters is taken alone. The last number of the
- * text is no commitment: it is a policy with a name, for those who want it, and leaves out list
- * marks, ranges and numbers of steps. */
+ * No commitment are questions ("the answer is 5?") and clauses with "if", "suppose", "not" and the
+ * like before the word. The span ends where the sentence does; maths in delimiters is taken alone.
+ * The last number of the text is no commitment: it is a policy with a name, for those who want it,
+ * and leaves out list marks, ranges and numbers of steps. */
 #include "grade/answer_internal.h"
 #include "grade/extract_internal.h"
 
@@ -45,11 +46,6 @@ static bool starts(const char *text, size_t at, size_t end, const char *word) {
     return end - at >= size && strncasecmp(text + at, word, size) == 0;
 }
 
-static bool starts_exactly(const char *text, size_t at, size_t end, const char *word) {
-    size_t size = strlen(word);
-    return end - at >= size && memcmp(text + at, word, size) == 0;
-}
-
 static struct span trimmed(const char *text, struct span span) {
     while (span.begin < span.end && blank(text[span.begin])) span.begin++;
     while (span.end > span.begin && blank(text[span.end - 1])) span.end--;
@@ -67,78 +63,6 @@ static struct span committed(const char *text, size_t size) {
             span.end = i;
     }
     return span;
-}
-
-enum { OPEN_BOXES = 64 };
-
-struct boxes {
-    size_t begin[OPEN_BOXES], depth[OPEN_BOXES];
-    int count;
-};
-
-static void open_box(struct boxes *open, size_t begin, size_t depth) {
-    if (open->count == OPEN_BOXES) { /* the outermost is given up */
-        memmove(open->begin, open->begin + 1, sizeof open->begin - sizeof open->begin[0]);
-        memmove(open->depth, open->depth + 1, sizeof open->depth - sizeof open->depth[0]);
-        open->count--;
-    }
-    open->begin[open->count] = begin;
-    open->depth[open->count++] = depth;
-}
-
-/* "\boxed 7": a digit, a lone letter or a command; the end of it, or 0. */
-static size_t boxed_token(const char *text, size_t at, size_t end) {
-    if (at == end) return 0;
-    if (digit(text[at])) return at + 1;
-    size_t size = text[at] == '\\';
-    while (at + size < end && letter(text[at + size])) size++;
-    if (starts_exactly(text, at, end, "\\boxed") || starts_exactly(text, at, end, "\\fbox"))
-        return 0;
-    if (text[at] == '\\') return size > 1 ? at + size : 0;
-    return size == 1 ? at + 1 : 0;
-}
-
-/* The last balanced box that is not empty: false when there is none. */
-static bool last_box(const char *text, struct span in, struct span *found) {
-    struct boxes open = {.count = 0};
-    size_t depth = 0;
-    bool any = false;
-    for (size_t i = in.begin; i < in.end; i++) {
-        if (text[i] == '\\') {
-            size_t size = starts_exactly(text, i, in.end, "\\boxed")  ? 6
-                          : starts_exactly(text, i, in.end, "\\fbox") ? 5
-                                                                      : 0;
-            if (!size || (i + size < in.end && letter(text[i + size]))) {
-                i += i + 1 < in.end && !letter(text[i + 1]); /* \{ and \} are no braces */
-                continue;
-            }
-            size_t at = i + size;
-            while (at < in.end && blank(text[at])) at++;
-            if (at < in.end && text[at] == '{') {
-                open_box(&open, at + 1, ++depth);
-                i = at;
-                continue;
-            }
-            size_t end = boxed_token(text, at, in.end);
-            if (end) {
-                *found = (struct span){at, end};
-                any = true;
-            }
-            i += size - 1;
-        } else if (text[i] == '{') {
-            depth++;
-        } else if (text[i] == '}' && depth) {
-            if (open.count && open.depth[open.count - 1] == depth) {
-                struct span span = trimmed(text, (struct span){open.begin[--open.count], i});
-                if (span.begin < span.end) {
-                    *found = span;
-                    any = true;
-                }
-            }
-            depth--;
-        }
-    }
-    return any;
 }
 
 /* An answer line is looked at no further than this, which keeps extraction linear. */
@@ -198,6 +122,11 @@ static size_t sentence_end(const char *text, size_t at, size_t end) {
     return end;
 }
 
+static bool is_question(const char *text, size_t at, size_t end) {
+    while (at < end && strchr(" $*)\\]", text[at])) at++;
+    return at < end && text[at] == '?';
+}
+
 /* The answer that begins at `at`: the rest of the line, or of the next one that has something. */
 static bool content(const char *text, size_t at, struct span in, struct span *found) {
     static const char *const marks = " \t\r*_:=>";
@@ -216,6 +145,7 @@ static bool content(const char *text, size_t at, struct span in, struct span *fo
                 rest = inside;
             else if (starts(text, at, end, "\\["))
                 return false;
+            if (is_question(text, rest.end, end)) return false;
             *found = trimmed(text, rest);
             while (found->end > found->begin && strchr("*_", text[found->end - 1])) found->end--;
             return found->begin < found->end && !starts(text, found->begin, in.end, "not ");
@@ -257,6 +187,33 @@ static size_t behind_answer(const char *text, size_t begin, size_t at, size_t en
     return 0;
 }
 
+/* Whether the clause before the word "answer" at `at` keeps it from being one: "if the answer is",
+ * "I do not think the answer is", "a wrong answer is". */
+static bool is_doubted(const char *text, size_t begin, size_t at) {
+    static const char *const words[] = {"if",      "suppose", "supposing", "assume",  "assuming",
+                                        "whether", "unless",  "wrong",     "doubt",   "incorrect",
+                                        "not",     "never",   "cannot",    "don't",   "can't",
+                                        "didn't",  "doesn't", "isn't",     "imagine", "false"};
+    enum { LONGEST = 80 };
+    size_t clause = at;
+    while (clause > begin && at - clause < LONGEST && !strchr(".,;:!?\n", text[clause - 1]))
+        clause--;
+    bool doubted = false;
+    for (size_t i = clause; i < at; i++) {
+        if (!letter(text[i]) || (i > clause && (letter(text[i - 1]) || text[i - 1] == '\'')))
+            continue;
+        size_t size = 0;
+        while (i + size < at && (letter(text[i + size]) || text[i + size] == '\'')) size++;
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            if (strlen(words[k]) == size && strncasecmp(words[k], text + i, size) == 0)
+                doubted = true;
+        bool fresh = (size == 4 && strncasecmp(text + i, "then", 4) == 0) ||
+                     (size == 3 && strncasecmp(text + i, "but", 3) == 0);
+        if (fresh) doubted = false;
+    }
+    return doubted;
+}
+
 static bool reads_as_number(const char *text, struct span span, struct reader *reader) {
     bool is = false;
     struct ps_grade_text part = {text + span.begin, span.end - span.begin};
@@ -278,6 +235,10 @@ static bool hashes(const char *text, size_t at, struct span in, struct reader *r
     return reads_as_number(text, *found, reader) || blank_behind(text, end, in.end);
 }
 
+static bool is_choice(const char *text, struct span span) {
+    return ps_extract_is_choice((struct ps_grade_text){text + span.begin, span.end - span.begin});
+}
+
 /* The last explicit line of `in`. Later ones win, so each hit replaces the one before. */
 static enum ps_grade_rule last_line(const char *text, struct span in, struct reader *reader,
                                     struct span *found) {
@@ -292,15 +253,18 @@ static enum ps_grade_rule last_line(const char *text, struct span in, struct rea
             i += 3;
             continue;
         }
-        if (text[i] != 'a' && text[i] != 'A') continue;
+        if (!text[i] || !strchr("aAoOcC", text[i])) continue;
         if (i > in.begin && letter(text[i - 1])) continue;
         size_t at = 0;
+        bool choice = starts(text, i, in.end, "option") || starts(text, i, in.end, "choice");
         if (reader->profile->letter_a_line && starts(text, i, in.end, "A:") &&
             line_start(text, i, in.begin))
             at = i + 2;
         if (starts(text, i, in.end, "answer") && (i + 6 == in.end || !letter(text[i + 6])))
             at = behind_answer(text, in.begin, i + 6, in.end);
-        if (at && content(text, at, in, &span)) {
+        if (choice && starts(text, i + 6, in.end, " is ")) at = i + 10;
+        if (at && is_doubted(text, in.begin, i)) continue;
+        if (at && content(text, at, in, &span) && (!choice || is_choice(text, span))) {
             *found = span;
             rule = PS_GRADE_RULE_ANSWER_LINE;
         }
@@ -326,14 +290,17 @@ static bool bold(const char *text, struct span in, struct reader *reader, struct
 }
 
 /* A choice letter behind the box beats it, another line does not. */
-static struct ps_extraction box_or_choice(const char *text, struct span in, struct span box,
-                                          struct reader *reader) {
-    struct span line, rest = {box.end, in.end};
+static struct ps_extraction box_or_choice(const char *text, struct span in,
+                                          const struct ps_boxes *boxes, struct reader *reader) {
+    const struct ps_box *last = &boxes->items[boxes->count - 1];
+    struct span line, rest = {last->stop, in.end};
     enum ps_grade_rule rule = last_line(text, rest, reader, &line);
-    if (rule != PS_GRADE_RULE_NONE &&
-        ps_extract_is_choice((struct ps_grade_text){text + line.begin, line.end - line.begin}))
-        return (struct ps_extraction){rule, line.begin, line.end};
-    return (struct ps_extraction){PS_GRADE_RULE_BOX, box.begin, box.end};
+    if (rule != PS_GRADE_RULE_NONE && is_choice(text, line))
+        return (struct ps_extraction){rule, line.begin, line.end, 0};
+    size_t count = ps_extract_run(text, boxes);
+    const struct ps_box *first = &boxes->items[boxes->count - count];
+    if (count == 1) return (struct ps_extraction){PS_GRADE_RULE_BOX, last->begin, last->end, 1};
+    return (struct ps_extraction){PS_GRADE_RULE_BOX, first->outer, last->stop, (int)count};
 }
 
 static struct ps_extraction unboxed(const char *text, struct span in, struct reader *reader) {
@@ -348,17 +315,35 @@ static struct ps_extraction unboxed(const char *text, struct span in, struct rea
     if (!rule && reader->profile->last_number &&
         ps_extract_last_number(text, in.begin, in.end, &line.begin, &line.end))
         rule = PS_GRADE_RULE_LAST_NUMBER;
-    if (!rule) return (struct ps_extraction){PS_GRADE_RULE_NONE, 0, 0};
-    return (struct ps_extraction){rule, line.begin, line.end};
+    if (!rule) return (struct ps_extraction){PS_GRADE_RULE_NONE, 0, 0, 0};
+    return (struct ps_extraction){rule, line.begin, line.end, 0};
 }
 
 enum ps_status ps_grade_extract(struct ps_grade_text output, const struct ps_grade_profile *profile,
                                 struct ps_extraction *result, struct ps_error *error) {
     struct reader reader = {profile, PS_OK, error};
-    struct span in = committed(output.data, output.size), box;
-    if (last_box(output.data, in, &box))
-        *result = box_or_choice(output.data, in, box, &reader);
-    else
-        *result = unboxed(output.data, in, &reader);
+    struct span in = committed(output.data, output.size);
+    struct ps_boxes boxes;
+    ps_extract_boxes(output.data, in.begin, in.end, &boxes);
+    *result = boxes.count ? box_or_choice(output.data, in, &boxes, &reader)
+                          : unboxed(output.data, in, &reader);
+    return reader.status;
+}
+
+void ps_extract_committed(struct ps_grade_text output, size_t *from, size_t *to) {
+    struct span in = committed(output.data, output.size);
+    *from = in.begin;
+    *to = in.end;
+}
+
+enum ps_status ps_extract_line_behind(struct ps_grade_text output,
+                                      const struct ps_grade_profile *profile, size_t from,
+                                      struct ps_extraction *result, struct ps_error *error) {
+    struct reader reader = {profile, PS_OK, error};
+    struct span in = committed(output.data, output.size), line;
+    in.begin = from;
+    *result = (struct ps_extraction){PS_GRADE_RULE_NONE, 0, 0, 0};
+    enum ps_grade_rule rule = last_line(output.data, in, &reader, &line);
+    if (rule) *result = (struct ps_extraction){rule, line.begin, line.end, 0};
     return reader.status;
 }

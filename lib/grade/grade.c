@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION "2"
+#define VERSION "3"
 
 static const char *const verdict_names[] = {
 #define X(suffix, name) name,
@@ -97,24 +97,56 @@ bool ps_extract_is_choice(struct ps_grade_text text) {
     return letters == 1;
 }
 
-/* The part of a data set's gold field that is the answer. */
-static enum ps_status gold_text(struct ps_grade_text gold, const struct ps_grade_profile *profile,
-                                struct ps_grade_text *answer, struct ps_error *error) {
-    *answer = gold;
-    if (!gold.data) return PS_OK;
-    if (profile->gold_after_hashes) {
-        for (size_t i = gold.size; i-- > 0;) {
-            if (gold.size - i < 4 || memcmp(gold.data + i, "####", 4) != 0) continue;
-            *answer = (struct ps_grade_text){gold.data + i + 4, gold.size - i - 4};
-            return PS_OK;
-        }
-    }
-    /* a worked solution instead of its answer */
-    struct ps_extraction e;
-    PS_TRY(ps_grade_extract(gold, profile, &e, error));
-    if (e.rule == PS_GRADE_RULE_BOX)
-        *answer = (struct ps_grade_text){gold.data + e.begin, e.end - e.begin};
+/* A text to be read, and where it comes from. */
+struct found {
+    struct ps_extraction extraction;
+    struct ps_grade_text text; /* absent: nothing was found */
+    struct ps_buffer joined;   /* owns the text of several boxes */
+};
+
+static void found_init(struct found *found) {
+    *found = (struct found){.text = {NULL, 0}};
+    ps_buffer_init(&found->joined, 1 << 20);
+}
+
+/* The text that an extraction from `from` points to. */
+static enum ps_status set_found(struct found *found, struct ps_grade_text from,
+                                const struct ps_extraction *e, struct ps_error *error) {
+    found->extraction = *e;
+    if (e->rule == PS_GRADE_RULE_NONE) return PS_OK;
+    found->text = (struct ps_grade_text){from.data + e->begin, e->end - e->begin};
+    if (e->boxes <= 1) return PS_OK;
+    struct ps_boxes boxes;
+    ps_extract_boxes(from.data, e->begin, e->end, &boxes);
+    found->joined.size = 0;
+    PS_FAIL_IF(!ps_extract_join(from.data, boxes.items, boxes.count, &found->joined), error,
+               PS_MEMORY, "out of memory");
+    found->text = (struct ps_grade_text){found->joined.data, found->joined.size};
     return PS_OK;
+}
+
+/* A text that is an answer as a whole, unless it holds a box: then that, as in a worked solution.
+ */
+static enum ps_status find_given(struct ps_grade_text text, const struct ps_grade_profile *profile,
+                                 struct found *found, struct ps_error *error) {
+    struct ps_extraction e;
+    PS_TRY(ps_grade_extract(text, profile, &e, error));
+    if (e.rule != PS_GRADE_RULE_BOX)
+        e = (struct ps_extraction){PS_GRADE_RULE_GIVEN, 0, text.size, 0};
+    e.rule = PS_GRADE_RULE_GIVEN;
+    return set_found(found, text, &e, error);
+}
+
+/* The part of a data set's gold field that is the answer. */
+static enum ps_status find_gold(struct ps_grade_text gold, const struct ps_grade_profile *profile,
+                                struct found *found, struct ps_error *error) {
+    if (!gold.data) return PS_OK;
+    for (size_t i = profile->gold_after_hashes ? gold.size : 0; i-- > 0;) {
+        if (gold.size - i < 4 || memcmp(gold.data + i, "####", 4) != 0) continue;
+        found->text = (struct ps_grade_text){gold.data + i + 4, gold.size - i - 4};
+        return PS_OK;
+    }
+    return find_given(gold, profile, found, error);
 }
 
 /* Why a gold cannot be used, or NULL. */
@@ -129,28 +161,13 @@ static const char *gold_problem(const struct ps_answer *gold,
     return NULL;
 }
 
-static bool note(struct ps_buffer *explain, const char *what, const struct ps_answer *answer) {
-    static const char *const kinds[] = {"nothing", "number",     "choice",    "words",
-                                        "time",    "expression", "unreadable"};
-    if (!explain) return true;
-    return ps_buffer_format(explain, "%s: %s \"%s\"%s%s%s%s%s%s\n", what, kinds[answer->kind],
-                            answer->text, answer->unit[0] ? ", unit " : "", answer->unit,
-                            answer->name[0] ? ", named " : "", answer->name,
-                            answer->problem ? ", " : "", answer->problem ? answer->problem : "");
-}
-
-/* The answer's text: as given, or extracted. */
 static enum ps_status find_answer(const struct ps_grade_input *input,
-                                  const struct ps_grade_profile *profile, struct ps_extraction *e,
-                                  struct ps_grade_text *answer, struct ps_error *error) {
-    *answer = (struct ps_grade_text){NULL, 0};
-    if (input->answer_given)
-        *e = (struct ps_extraction){PS_GRADE_RULE_GIVEN, 0, input->output.size};
-    else
-        PS_TRY(ps_grade_extract(input->output, profile, e, error));
-    if (e->rule != PS_GRADE_RULE_NONE)
-        *answer = (struct ps_grade_text){input->output.data + e->begin, e->end - e->begin};
-    return PS_OK;
+                                  const struct ps_grade_profile *profile, struct found *found,
+                                  struct ps_error *error) {
+    struct ps_extraction e;
+    if (input->answer_given) return find_given(input->output, profile, found, error);
+    PS_TRY(ps_grade_extract(input->output, profile, &e, error));
+    return set_found(found, input->output, &e, error);
 }
 
 static void decide(const struct ps_grade_input *input, const struct ps_grade_profile *profile,
@@ -181,40 +198,162 @@ static void decide(const struct ps_grade_input *input, const struct ps_grade_pro
     }
 }
 
+/* What one grading holds. */
+struct grading {
+    const struct ps_grade_input *input;
+    const struct ps_grade_profile *profile;
+    struct found expected, output;
+    struct ps_answer gold, answer;
+};
+
+/* Where the gold is a list of several, and the output has as many boxes with text between them:
+ * these, in place of the last one alone. */
+static enum ps_status try_parts(struct grading *g, struct ps_grade *result,
+                                struct ps_error *error) {
+    size_t count, from, to;
+    struct ps_boxes boxes;
+    bool box = result->extraction.rule == PS_GRADE_RULE_BOX && result->extraction.boxes == 1;
+    bool failed = result->verdict == PS_VERDICT_WRONG || result->verdict == PS_VERDICT_UNDECIDED;
+    if (!box || !failed || (count = ps_answer_members(&g->gold)) < 2) return PS_OK;
+    ps_extract_committed(g->input->output, &from, &to);
+    ps_extract_boxes(g->input->output.data, from, to, &boxes);
+    if (!ps_extract_are_parts(g->input->output.data, &boxes, count)) return PS_OK;
+    struct ps_extraction e = {PS_GRADE_RULE_BOX, boxes.items[0].outer, boxes.items[count - 1].stop,
+                              (int)count};
+    PS_TRY(set_found(&g->output, g->input->output, &e, error));
+    ps_answer_release(&g->answer);
+    PS_TRY(ps_answer_read(g->output.text, g->profile, &g->answer, error));
+    result->extraction = e;
+    decide(g->input, g->profile, &g->gold, g->expected.text, &g->answer, g->output.text, result);
+    return PS_OK;
+}
+
+/* An answer line behind the box that says another number: which one counts nobody knows. */
+static enum ps_status check_contradiction(struct grading *g, struct ps_grade *result,
+                                          struct ps_error *error) {
+    struct ps_extraction e;
+    struct ps_answer later;
+    char reason[256];
+    if (result->verdict != PS_VERDICT_CORRECT || result->extraction.rule != PS_GRADE_RULE_BOX)
+        return PS_OK;
+    PS_TRY(ps_extract_line_behind(g->input->output, g->profile, result->extraction.end, &e, error));
+    if (e.rule == PS_GRADE_RULE_NONE) return PS_OK;
+    struct ps_grade_text text = {g->input->output.data + e.begin, e.end - e.begin};
+    enum ps_status status = ps_answer_read(text, g->profile, &later, error);
+    bool number = status == PS_OK && later.kind == PS_ANSWER_NUMBER;
+    if (number && ps_answer_compare(&g->answer, &later, false, reason) == PS_VERDICT_WRONG) {
+        result->verdict = PS_VERDICT_UNDECIDED;
+        snprintf(result->reason, sizeof result->reason,
+                 "the box is right, but an answer line behind it says %.60s", later.text);
+    }
+    ps_answer_release(&later);
+    return status;
+}
+
+/* ---- explanations ---- */
+
+/* At most so many bytes of a text, whole characters, line breaks as spaces. */
+static bool quote(struct ps_buffer *out, struct ps_grade_text text) {
+    enum { SHOWN = 200 };
+    size_t size = text.size > SHOWN ? SHOWN : text.size;
+    while (size < text.size && size && ((unsigned char)text.data[size] & 0xC0) == 0x80) size--;
+    bool fits = ps_buffer_puts(out, "\"");
+    for (size_t i = 0; fits && i < size; i++) {
+        char c = text.data[i];
+        fits = ps_buffer_append(out, (unsigned char)c < ' ' ? " " : &c, 1);
+    }
+    return fits && ps_buffer_puts(out, size < text.size ? "...\"" : "\"");
+}
+
+static bool explain_reading(struct ps_buffer *out, const char *what, const struct found *found,
+                            const struct ps_answer *answer) {
+    static const char *const kinds[] = {
+        [PS_ANSWER_EMPTY] = "as nothing",      [PS_ANSWER_NUMBER] = "as the number ",
+        [PS_ANSWER_CHOICE] = "as the choice ", [PS_ANSWER_WORDS] = "as the words ",
+        [PS_ANSWER_TIME] = "as the time ",     [PS_ANSWER_EXPRESSION] = "as the expression ",
+        [PS_ANSWER_BROKEN] = "not at all"};
+    bool fits = ps_buffer_format(out, "%s", what) && quote(out, found->text) &&
+                ps_buffer_format(out, " is read %s%s", kinds[answer->kind], answer->text);
+    if (answer->unit[0]) fits = fits && ps_buffer_format(out, ", unit %s", answer->unit);
+    if (answer->name[0]) fits = fits && ps_buffer_format(out, ", named %s", answer->name);
+    if (answer->label && answer->kind != PS_ANSWER_CHOICE)
+        fits = fits && ps_buffer_format(out, ", choice %c", answer->label);
+    if (answer->rounded)
+        fits = fits && ps_buffer_format(out, ", said to be about %s", answer->rounded->text);
+    if (answer->problem) fits = fits && ps_buffer_format(out, ": %s", answer->problem);
+    return fits && ps_buffer_puts(out, "\n");
+}
+
+/* Explanations go as far as the buffer does. */
+static void explain_steps(const struct grading *g, const struct ps_grade *result,
+                          struct ps_buffer *out) {
+    static const char *const rules[] = {[PS_GRADE_RULE_NONE] = "nothing in it is an answer",
+                                        [PS_GRADE_RULE_GIVEN] = "the text is the answer",
+                                        [PS_GRADE_RULE_BOX] = "the last box",
+                                        [PS_GRADE_RULE_ANSWER_LINE] = "the last answer line",
+                                        [PS_GRADE_RULE_HASHES] = "behind ####",
+                                        [PS_GRADE_RULE_BOLD] = "bold in the last line",
+                                        [PS_GRADE_RULE_LAST_NUMBER] = "the last number"};
+    const struct ps_extraction *e = &result->extraction;
+    bool fits = ps_buffer_format(out, "extract: %s", rules[e->rule]);
+    if (e->boxes > 1) fits = fits && ps_buffer_format(out, ", %d boxes as a list", e->boxes);
+    if (e->rule != PS_GRADE_RULE_NONE)
+        fits = fits && ps_buffer_format(out, ", bytes %zu to %zu of %zu", e->begin, e->end,
+                                        g->input->output.size);
+    fits = fits && ps_buffer_puts(out, "\n");
+    if (g->input->gold.data)
+        fits = fits && explain_reading(out, "gold:    ", &g->expected, &g->gold);
+    if (g->output.text.data)
+        fits = fits && explain_reading(out, "answer:  ", &g->output, &g->answer);
+    fits = fits && ps_buffer_format(out, "verdict: %s, %s\n", ps_verdict_name(result->verdict),
+                                    result->reason);
+    (void)fits;
+}
+
+/* "(b) 8" for a choice with what it stands for. */
+static enum ps_status keep_extracted(const struct grading *g, struct ps_grade *result,
+                                     struct ps_error *error) {
+    const struct ps_answer *answer = &g->answer;
+    bool readable = answer->kind != PS_ANSWER_EMPTY && answer->kind != PS_ANSWER_BROKEN;
+    if (!g->output.text.data || !readable) return PS_OK;
+    size_t size = strlen(answer->text) + 8;
+    bool labelled = answer->label && answer->kind != PS_ANSWER_CHOICE;
+    result->extracted = ps_malloc(size);
+    PS_FAIL_IF_NULL(result->extracted, error);
+    if (labelled)
+        snprintf(result->extracted, size, "(%c) %s", answer->label, answer->text);
+    else
+        memcpy(result->extracted, answer->text, strlen(answer->text) + 1);
+    return PS_OK;
+}
+
 enum ps_status ps_grade(const struct ps_grade_input *input, const struct ps_grade_profile *profile,
                         struct ps_grade *result, struct ps_buffer *explain,
                         struct ps_error *error) {
     enum ps_status status = PS_OK;
-    struct ps_answer gold, answer;
+    struct grading g = {.input = input, .profile = profile};
     memset(result, 0, sizeof *result);
-    struct ps_grade_text output, expected;
-    PS_TRY(find_answer(input, profile, &result->extraction, &output, error));
-    PS_TRY(gold_text(input->gold, profile, &expected, error));
-    status = ps_answer_read(expected, profile, &gold, error);
-    if (status != PS_OK) {
-        ps_answer_release(&gold);
-        return status;
-    }
-    PS_TRY_DONE(ps_answer_read(output, profile, &answer, error));
-    decide(input, profile, &gold, expected, &answer, output, result);
-    if (output.data && answer.kind != PS_ANSWER_EMPTY && answer.kind != PS_ANSWER_BROKEN) {
-        result->extracted = ps_strdup(answer.text);
-        PS_FAIL_DONE_IF_NULL(result->extracted, error);
-    }
-    if (explain) {
-        const struct ps_extraction *e = &result->extraction;
-        bool fits =
-            ps_buffer_format(explain, "extract: %s, bytes %zu to %zu of %zu\n",
-                             ps_grade_rule_name(e->rule), e->begin, e->end, input->output.size);
-        fits = fits && (!input->gold.data || note(explain, "gold", &gold));
-        fits = fits && (!output.data || note(explain, "answer", &answer));
-        fits = fits && ps_buffer_format(explain, "verdict: %s, %s\n",
-                                        ps_verdict_name(result->verdict), result->reason);
-        (void)fits; /* explanations go as far as the buffer does */
-    }
+    mpq_init(g.gold.value);
+    mpq_init(g.answer.value);
+    found_init(&g.expected);
+    found_init(&g.output);
+    PS_TRY_DONE(find_answer(input, profile, &g.output, error));
+    PS_TRY_DONE(find_gold(input->gold, profile, &g.expected, error));
+    result->extraction = g.output.extraction;
+    ps_answer_release(&g.gold);
+    PS_TRY_DONE(ps_answer_read(g.expected.text, profile, &g.gold, error));
+    ps_answer_release(&g.answer);
+    PS_TRY_DONE(ps_answer_read(g.output.text, profile, &g.answer, error));
+    decide(input, profile, &g.gold, g.expected.text, &g.answer, g.output.text, result);
+    PS_TRY_DONE(try_parts(&g, result, error));
+    PS_TRY_DONE(check_contradiction(&g, result, error));
+    PS_TRY_DONE(keep_extracted(&g, result, error));
+    if (explain) explain_steps(&g, result, explain);
 done:
-    ps_answer_release(&gold);
-    ps_answer_release(&answer);
+    ps_answer_release(&g.gold);
+    ps_answer_release(&g.answer);
+    ps_buffer_release(&g.expected.joined);
+    ps_buffer_release(&g.output.joined);
     return status;
 }
 

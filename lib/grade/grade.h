@@ -6,7 +6,7 @@
  * its arguments: no globals, no signals, no clock; budgets on bytes, digits, exponents and depth
  * bound the work. Safe to call from many threads. The only failure is PS_MEMORY.
  *
- * docs/grading.md describes the rules for a reader; tests/cases/grade.test shows them. */
+ * docs/grading.md describes the rules for a reader; tests/cases/grade shows them. */
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -81,11 +81,13 @@ bool ps_grade_profile(const char *name, struct ps_grade_profile *profile);
 struct ps_extraction {
     enum ps_grade_rule rule;
     size_t begin, end; /* bytes [begin, end) of the output, trimmed; 0, 0 when rule is NONE */
+    int boxes;         /* how many boxes are the answer: more than one are its list, and the bytes
+                          then go from the first to behind the last; 0 for another rule */
 };
 
-/* The last committed answer behind the last </think>: the last balanced box, else the last explicit
- * answer line. A line behind the box that gives a choice letter beats it. Linear in the size;
- * PS_MEMORY. */
+/* The last committed answer behind the last </think>: the last balanced box, or the last few with
+ * nothing but "and", "or" and commas between them; else the last explicit answer line. A line
+ * behind the box that gives a choice letter beats it. Linear in the size; PS_MEMORY. */
 enum ps_status ps_grade_extract(struct ps_grade_text output, const struct ps_grade_profile *profile,
                                 struct ps_extraction *result, struct ps_error *error);
 

@@ -316,3 +316,16 @@ bool ps_answer_same(const struct ps_answer *a, const struct ps_answer *b) {
     bool expression = a->kind == PS_ANSWER_EXPRESSION || b->kind == PS_ANSWER_EXPRESSION;
     return expression && compare_expressions(a, b, false, reason) == PS_VERDICT_CORRECT;
 }
+
+size_t ps_answer_members(const struct ps_answer *answer) {
+    struct ps_arena arena;
+    struct ps_tree tree;
+    size_t count = 1;
+    if (answer->kind != PS_ANSWER_EXPRESSION) return 1;
+    ps_arena_init(&arena, 16 << 20);
+    if (ps_tree_parse(answer->source, &arena, &tree, NULL) == PS_OK && tree.root &&
+        (tree.root->kind == PS_NODE_LIST || tree.root->kind == PS_NODE_SET))
+        count = tree.root->count;
+    ps_arena_release(&arena);
+    return count;
+}

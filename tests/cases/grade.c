@@ -1,6 +1,6 @@
-/* Runs tests/cases/grade.test, whose format is described at its top: each case is a gold, an answer
- * or a whole output, and the verdict. Cases with a plain answer are also graded the other way round
- * and with themselves. */
+/* Runs the cases of tests/cases/grade, whose README describes their format: each is a gold, an
+ * answer or a whole output, the verdict, and why. Cases with a plain answer are also graded the
+ * other way round and with themselves. */
 #include "grade/grade.h"
 
 #include <stdio.h>
@@ -13,6 +13,7 @@ struct runner {
     struct ps_grade_profile profile;
     bool output, oneway;
     char question[LINE], finish[32];
+    const char *file;
     int cases, failures, line;
 };
 
@@ -70,9 +71,8 @@ static struct ps_grade grade(const struct runner *r, const char *gold, const cha
 static void fail(struct runner *r, const char *kind, const char *gold, const char *answer,
                  const char *expected, const char *got, const char *reason) {
     r->failures++;
-    printf(
-        "grade.test:%d: %s\n  gold:     %s\n  answer:   %s\n  expected: %s\n  got:      %s (%s)\n",
-        r->line, kind, gold, answer, expected, got, reason);
+    printf("%s:%d: %s\n  gold:     %s\n  answer:   %s\n  expected: %s\n  got:      %s (%s)\n",
+           r->file, r->line, kind, gold, answer, expected, got, reason);
 }
 
 static void run(struct runner *r, char *gold, char *answer, char *expected) {
@@ -109,31 +109,44 @@ static void run(struct runner *r, char *gold, char *answer, char *expected) {
     r->oneway = false;
 }
 
-int main(int count, char **arguments) {
-    static struct runner r;
-    static char lines[3][LINE];
+/* Reads and runs the cases of a file; false where it is no such file. */
+static bool run_file(struct runner *r, const char *path) {
+    static char lines[4][LINE];
     int have = 0;
-    if (count != 2) return 2;
-    FILE *file = fopen(arguments[1], "r");
-    if (!file || !ps_grade_profile("plain", &r.profile)) {
-        perror(arguments[1]);
-        return 2;
+    FILE *file = fopen(path, "r");
+    if (!file || !ps_grade_profile("math", &r->profile)) {
+        perror(path);
+        return false;
     }
+    const char *name = strrchr(path, '/');
+    r->file = name ? name + 1 : path;
+    r->line = 0;
+    r->output = false;
     while (fgets(lines[have], LINE, file)) {
-        r.line++;
         char *line = lines[have];
+        r->line++;
         line[strcspn(line, "\n")] = 0;
         if (have == 0 && line[0] == '%') {
-            if (directive(&r, line)) continue;
-            printf("grade.test:%d: unknown directive %s\n", r.line, line);
-            return 1;
+            if (directive(r, line)) continue;
+            printf("%s:%d: unknown directive %s\n", r->file, r->line, line);
+            fclose(file);
+            return false;
+        }
+        if (have == 3) { /* why, up to an empty line */
+            have = line[0] ? 3 : 0;
+            continue;
         }
         if (have == 0 && !line[0]) continue;
-        if (++have < 3) continue;
-        run(&r, lines[0], lines[1], lines[2]);
-        have = 0;
+        if (++have == 3) run(r, lines[0], lines[1], lines[2]);
     }
     fclose(file);
+    return have == 0 || have == 3;
+}
+
+int main(int count, char **arguments) {
+    static struct runner r;
+    for (int i = 1; i < count; i++)
+        if (!run_file(&r, arguments[i])) return 2;
     printf("%d cases, %d failures\n", r.cases, r.failures);
-    return r.failures || have || !r.cases;
+    return r.failures || !r.cases;
 }

@@ -68,11 +68,11 @@ static void explains_each_step(void **state) {
     struct ps_buffer steps;
     ps_buffer_init(&steps, 4096);
     assert_ok(ps_grade(&input, &math, &result, &steps, &error));
-    assert_string_equal(steps.data, "extract: box, bytes 7 to 10 of 11\n"
-                                    "gold: number \"50\", unit percent\n"
-                                    "answer: number \"1/2\"\n"
-                                    "verdict: correct, the same number, as a percentage and its "
-                                    "fraction\n");
+    assert_string_equal(steps.data,
+                        "extract: the last box, bytes 7 to 10 of 11\n"
+                        "gold:    \"50\\%\" is read as the number 50, unit percent\n"
+                        "answer:  \"1/2\" is read as the number 1/2\n"
+                        "verdict: correct, the same number, as a percentage and its fraction\n");
     ps_grade_release(&result);
     ps_buffer_release(&steps);
 }

@@ -53,11 +53,11 @@ static void test_grade(void **state) {
     int64_t sum = fixture_prompt(&f, 1), own = fixture_prompt(&f, 2), bare = fixture_prompt(&f, 3);
     put_item(&f, sum, "gsm8k", "train", 1, "18");
     put_item(&f, own, "mine", "train", 1, "18");
-    /* nouns are dropped by the profile of gsm8k alone */
-    put_text(&f, sum, 0, "The answer is 18 eggs.", 5, PS_STORE_STOP);
+    /* the last member of any equation is the answer by the profile of gsm8k alone */
+    put_text(&f, sum, 0, "The answer is 2x = 18.", 5, PS_STORE_STOP);
     put_text(&f, sum, 1, "\\boxed{17}", 5, PS_STORE_STOP);
     put_text(&f, sum, 2, "\\boxed{18}", 5, PS_STORE_LENGTH);
-    put_text(&f, own, 0, "The answer is 18 eggs.", 5, PS_STORE_STOP);
+    put_text(&f, own, 0, "The answer is 2x = 18.", 5, PS_STORE_STOP);
     put_text(&f, own, 1, "Who knows?", 5, PS_STORE_STOP);
     put_text(&f, bare, 0, "\\boxed{18}", 5, PS_STORE_STOP);
     struct ps_grading grading = open_grading(&f);
