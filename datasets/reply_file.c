@@ -230,6 +230,7 @@ static enum ps_status read_result(struct ps_reply_file *file, struct ps_reply_li
     line->prompt = find_request(file, id);
     PS_FAIL_IF(!line->prompt, error, PS_FORMAT, "%s has no request '%.80s'", file->format.requests,
                id);
+    line->id = id; /* not the one that the server gave its answer */
     PS_TRY(ps_json_object_or(file->object, "response", &response, error));
     if (!response) return failed(file, ps_json_get(file->object, "error"), 0, line, error);
     PS_TRY(ps_json_integer_or(response, "status_code", 0, 999, 200, &code, error));

@@ -16,8 +16,9 @@ enum ps_status ps_store_set_gold(struct ps_store *store, const char *dataset, co
                                  struct ps_error *error) {
     PS_TRY(ps_store_put_begin(store, error));
     enum ps_status status = ps_store_run(
-        store, error, "UPDATE item SET gold = ?4 WHERE dataset = ?1 AND split = ?2 AND row = ?3",
-        "ttit", dataset, split, row, gold);
+        store, error,
+        "UPDATE item SET gold = ?4, corrected = ?5 WHERE dataset = ?1 AND split = ?2 AND row = ?3",
+        "ttiti", dataset, split, row, gold, ps_store_now());
     if (status == PS_OK) status = ps_store_get(store, items, error, "SELECT changes()", "");
     return ps_store_put_end(store, status, error);
 }

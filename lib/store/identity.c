@@ -121,10 +121,12 @@ enum ps_status ps_store_put_item(struct ps_store *store, const struct ps_store_i
     PS_TRY(ps_store_put_begin(store, error));
     enum ps_status status = ps_store_get(
         store, id ? id : &own, error,
-        "INSERT INTO item (prompt, dataset, split, row, gold, extra) VALUES (?1,?2,?3,?4,?5,?6) "
-        "ON CONFLICT (prompt, dataset, split, row) DO UPDATE SET gold = ?5, extra = ?6 "
-        "RETURNING id",
-        "ittitt", item->prompt, item->dataset, item->split, item->row, item->gold, item->extra);
+        "INSERT INTO item (prompt, dataset, split, row, gold, corrected, extra) "
+        "VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT (prompt, dataset, split, row) DO UPDATE SET "
+        "gold = iif(corrected NOTNULL AND ?6 ISNULL, gold, ?5), "
+        "corrected = ifnull(?6, corrected), extra = ?7 RETURNING id",
+        "ittitzt", item->prompt, item->dataset, item->split, item->row, item->gold, item->corrected,
+        item->extra);
     return ps_store_put_end(store, status, error);
 }
 

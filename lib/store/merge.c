@@ -223,7 +223,8 @@ done:
 
 /* ---- items, and work in progress ---- */
 
-/* Columns: prompt, dataset, split, row, gold, extra. A gold that was corrected here stays. */
+/* Columns: prompt, dataset, split, row, gold, extra, corrected. A gold that was corrected here
+ * stays. */
 static enum ps_status merge_item(struct merge *merge, sqlite3_stmt *s, struct ps_error *error) {
     struct ps_store_item item = {
         .prompt = sqlite3_column_int64(s, 0),
@@ -232,6 +233,7 @@ static enum ps_status merge_item(struct merge *merge, sqlite3_stmt *s, struct ps
         .row = sqlite3_column_int64(s, 3),
         .gold = text(s, 4),
         .extra = text(s, 5),
+        .corrected = sqlite3_column_int64(s, 6),
     };
     sqlite3_stmt *found;
     bool row;
@@ -321,7 +323,8 @@ enum ps_status ps_store_merge(struct ps_store *store, struct ps_store *other,
     ps_arena_init(&arena, 32u * PS_STORE_BODY_LIMIT);
     enum ps_status status = merge_traces(&merge, error);
     if (status == PS_OK)
-        status = merge_rows(&merge, "SELECT prompt, dataset, split, row, gold, extra FROM item",
+        status = merge_rows(&merge,
+                            "SELECT prompt, dataset, split, row, gold, extra, corrected FROM item",
                             merge_item, error);
     if (status == PS_OK)
         status = merge_rows(&merge,

@@ -12,7 +12,7 @@ const char ps_store_schema[] =
     "CREATE TABLE item ("
     "id INTEGER PRIMARY KEY, prompt INTEGER NOT NULL REFERENCES prompt,\n"
     "dataset TEXT NOT NULL, split TEXT NOT NULL, row INTEGER NOT NULL,\n"
-    "gold TEXT, extra TEXT, UNIQUE (prompt, dataset, split, row)) STRICT;\n"
+    "gold TEXT, corrected INTEGER, extra TEXT, UNIQUE (prompt, dataset, split, row)) STRICT;\n"
     "CREATE TABLE source ("
     "id INTEGER PRIMARY KEY, hash BLOB NOT NULL, name TEXT NOT NULL, identity TEXT NOT NULL)\n"
     "STRICT;\n"

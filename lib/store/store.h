@@ -91,13 +91,15 @@ enum ps_status ps_store_find_sampler(struct ps_store *store, const char *json, i
                                      struct ps_error *error);
 
 /* A row of a data set that asks this prompt. (dataset, split, row, prompt) is unique; putting it
- * again replaces gold and extra, which touches no trace. */
+ * again replaces gold and extra, which touches no trace. A gold that was corrected by hand is
+ * replaced by another correction alone. */
 struct ps_store_item {
     int64_t id;
     int64_t prompt;
     const char *dataset, *split;
     int64_t row;
     const char *gold;  /* NULL: none */
+    int64_t corrected; /* when the gold was corrected by hand; 0: it is the data set's */
     const char *extra; /* a JSON object (level, subject, ...), or NULL */
 };
 enum ps_status ps_store_put_item(struct ps_store *store, const struct ps_store_item *item,
@@ -433,7 +435,8 @@ enum ps_status ps_store_merge(struct ps_store *store, struct ps_store *other,
                               const struct ps_store_merge_report *report,
                               struct ps_store_merge_counts *counts, struct ps_error *error);
 
-/* Gives the items of a data set's row another gold, NULL for none; *items: how many there are. */
+/* Corrects the gold of a data set's row, NULL for none, in all its items; *items: how many there
+ * are. */
 enum ps_status ps_store_set_gold(struct ps_store *store, const char *dataset, const char *split,
                                  int64_t row, const char *gold, int64_t *items,
                                  struct ps_error *error);

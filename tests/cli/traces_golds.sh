@@ -112,4 +112,28 @@ expect 0 '^one +base +[a-z]+ +4 +1 +0\.0 ' report runs/twins
 problems=$(grep -oE '"m":\[\["[a-z-]+"' runs/twins/report.html | sort | uniq -c | tr -d ' \n')
 [ "$problems" = '7"m":[["t"1"m":[["c"' ] || [ "$problems" = '1"m":[["c"7"m":[["t"' ] ||
     fail "the page says of 8 problems: $problems"
+# ---- two pipelines that share a store ----
+
+for i in 1 2 3 4; do
+    echo "{\"question\": \"What is 4 plus $i?\", \"answer\": \"$((4 + i))\", \"solution\": \"\\\\boxed{$((5 + i))}\"}"
+done >one.jsonl
+sed 's/"answer": "\([0-9]*\)", "solution": "..boxed{\([0-9]*\)}"/"answer": "\2", "solution": "So \\\\boxed{\2}"/' one.jsonl >two.jsonl
+for set in two one; do
+    cat >$set.yaml <<YAML
+potstill: 1
+name: $set
+store: shared.db
+datasets:
+  $set: {file: $set.jsonl, profile: gsm8k}
+stages:
+  - import: {dataset: $set}
+  - grade: {}
+  - select: {}
+YAML
+done
+expect 0 'grade: 4 of 4 traces are correct' run two.yaml
+expect 0 'grade: 0 of 4 traces are correct' run one.yaml
+grep -q '"considered":4,.*"kept":4,' runs/two/select/result.json || fail "two: $(cat runs/two/select/result.json)"
+grep -q '"considered":4,.*"kept":0,' runs/one/select/result.json || fail "one: $(cat runs/one/select/result.json)"
+expect 0 'everything is up to date' run two.yaml
 [ $failures = 0 ]

@@ -192,6 +192,14 @@ static void edits(void **state) {
     assert_ok(ps_store_set_gold(f.store, "sums", "train", 1, "1", &items, &error));
     assert_int_equal(items, 1);
     assert_int_equal(value(&f, "SELECT sum(row) FROM item WHERE gold = '1'"), 1);
+    /* sampling more of it puts the data set's gold again: the correction stays */
+    struct ps_store_item again = {.prompt = fixture_prompt(&f, 1),
+                                  .dataset = "sums",
+                                  .split = "train",
+                                  .row = 1,
+                                  .gold = "2"};
+    assert_ok(ps_store_put_item(f.store, &again, NULL, &error));
+    assert_int_equal(value(&f, "SELECT sum(row) FROM item WHERE gold = '1' AND corrected > 0"), 1);
     assert_ok(ps_store_set_gold(f.store, "sums", "train", 7, "1", &items, &error));
     assert_int_equal(items, 0);
     /* the gold of one was corrected: its verdict is history */
