@@ -82,6 +82,10 @@ static enum ps_status read_sampler(const json_t *object, struct ps_arena *arena,
     PS_TRY(ps_json_integer(object, "top_k", 0, INT32_MAX, &sampler->top_k, error));
     PS_TRY(ps_json_integer(object, "seed", 0, (int64_t)1 << 53, &seed, error));
     sampler->seed = (uint64_t)seed;
+    bool possible = sampler->temperature >= 0 && sampler->temperature <= 100 &&
+                    sampler->top_p >= 0 && sampler->top_p <= 1 && sampler->min_p >= 0 &&
+                    sampler->min_p <= 1;
+    PS_FAIL_IF(!possible, error, PS_FORMAT, "no temperature, top_p or min_p is like that");
     PS_TRY(ps_json_object_or(object, "thinking", &thinking, error));
     if (!thinking) return PS_OK;
     PS_TRY(only_these(thinking, bounds, error));

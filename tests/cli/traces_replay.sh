@@ -113,6 +113,9 @@ expect 0 '^12 of 12 ' traces replay changed.db
 change changed.db "UPDATE sampler SET settings = replace(settings, '{', '{\"typical\":1,')"
 expect 1 "the setting 'typical' is not known here" traces replay changed.db
 cp a.db changed.db
+change changed.db "UPDATE sampler SET settings = replace(settings, '\"temperature\":1', '\"temperature\":-1')"
+expect 1 'no temperature, top_p or min_p is like that' traces replay changed.db
+cp a.db changed.db
 change changed.db "UPDATE trace SET checksum = zeroblob(16) WHERE id = $trace"
 expect 1 '^11 of 12 traces are the same to the bit, 1 could not be compared$' traces replay changed.db
 expect 1 "^trace $trace .* cannot be read$" traces replay changed.db
