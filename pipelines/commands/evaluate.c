@@ -64,14 +64,6 @@ static enum ps_status print(const struct ps_call *call, const struct ps_evaluati
     return status;
 }
 
-/* Without a pipeline a model has the role that its name says. */
-static const char *role_of(const char *name) {
-    static const char *const roles[] = {"teacher", "base", "student"};
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        if (strcmp(roles[i], name) == 0) return roles[i];
-    return "other";
-}
-
 /* Close it, also after a failure. */
 static enum ps_status open_evaluation(const struct evaluate_flags *flags,
                                       const struct ps_pipeline_prompt *prompt,
@@ -101,7 +93,7 @@ static enum ps_status open_evaluation(const struct evaluate_flags *flags,
         struct ps_evaluation_model *model = &evaluation->models[i];
         const char *folder, *path = ps_string_map_get(&flags->model, model->of);
         PS_TRY(ps_hub_find(path, context->arena, &folder, error));
-        model->role = role_of(model->of);
+        model->role = ps_result_role(model->of);
         model->model = (struct ps_sampling_model){folder, {folder, NULL, -1}};
         evaluation->model_count++;
         PS_TRY(ps_prompter_open(&model->prompter, context, prompt, &model->model.reader, error));

@@ -131,14 +131,14 @@ static void write_curve(const struct curve *curve, struct ps_json_writer *writer
     ps_json_write_number(writer, speeds ? round(speed / (double)speeds) : NAN);
 }
 
-enum ps_status ps_report_write_train(struct ps_report *report, struct ps_json_writer *writer,
-                                     struct ps_error *error) {
-    char *path = ps_path_join(&report->arena, report->run_directory, "metrics.jsonl");
-    PS_FAIL_IF_NULL(path, error);
+enum ps_status ps_report_write_train(struct ps_report *report, const struct ps_report_run *run,
+                                     struct ps_json_writer *writer, struct ps_error *error) {
+    char *path = run->path ? ps_path_join(&report->arena, run->path, "metrics.jsonl") : NULL;
+    PS_FAIL_IF(run->path && !path, error, PS_MEMORY, "out of memory");
     ps_json_write_key(writer, "train");
     ps_json_write_begin_array(writer);
-    for (size_t i = 0; i < report->stage_count; i++) {
-        const struct ps_report_stage *stage = &report->stages[i];
+    for (size_t i = 0; i < run->stage_count; i++) {
+        const struct ps_report_stage *stage = &run->stages[i];
         struct curve curve = {0};
         json_t *result;
         if (strcmp(stage->kind, "train") != 0) continue;

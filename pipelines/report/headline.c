@@ -65,18 +65,21 @@ static const char *comparison(struct ps_report *report, const struct ps_result *
                               const struct ps_result *b, const struct ps_result_pair *pair) {
     const char *sure = certainty(report, pair);
     double distance = points(fabs(pair->difference));
+    bool part =
+        report->run_count > 1 && fabs(a->pass_at_1 - b->pass_at_1 - pair->difference) > 1e-9;
+    const char *where = part ? " on the problems that both have" : "";
     if (!sure) return NULL;
     if (!(pair->p < 0.05))
         return ps_arena_format(
             &report->arena,
             "On %s, %s (%.1f%%) and %s (%.1f%%) cannot be told apart: the difference is %+.1f "
-            "points (%s).",
+            "points%s (%s).",
             a->dataset, a->model, 100 * a->pass_at_1, b->model, 100 * b->pass_at_1,
-            points(pair->difference), sure);
+            points(pair->difference), where, sure);
     return ps_arena_format(&report->arena,
-                           "%s solves %.1f%% of %s, %s %.1f%%: %.1f points %s (%s).", a->model,
+                           "%s solves %.1f%% of %s, %s %.1f%%: %.1f points %s%s (%s).", a->model,
                            100 * a->pass_at_1, a->dataset, b->model, 100 * b->pass_at_1, distance,
-                           pair->difference > 0 ? "more" : "fewer", sure);
+                           pair->difference > 0 ? "more" : "fewer", where, sure);
 }
 
 static enum ps_status add_detail(struct ps_report *report, const char *text,
@@ -114,17 +117,33 @@ static enum ps_status single(struct ps_report *report, const struct ps_result *r
     return PS_OK;
 }
 
+/* Of several runs: a student against the earlier one, else what stands first; then the others. */
+static enum ps_status of_runs(struct ps_report *report, struct ps_error *error) {
+    size_t first = 0;
+    for (size_t i = report->pair_count; i-- > 0;) {
+        const struct ps_result *a =
+            find_result(report, report->pairs[i].a, report->pairs[i].dataset);
+        if (a && strcmp(a->role, "student") == 0) first = i;
+    }
+    for (size_t i = 0; i < report->pair_count; i++) {
+        const struct ps_result_pair *pair = &report->pairs[i ? i - (i <= first) : first];
+        PS_TRY(add_pair(report, pair->a, pair->b, pair->dataset, error));
+    }
+    return PS_OK;
+}
+
 enum ps_status ps_report_headline(struct ps_report *report, struct ps_error *error) {
     const char *student = first_of_role(report, "student"), *base = first_of_role(report, "base");
     report->headline = NULL;
     report->detail_count = 0;
-    report->details =
-        ps_arena_array(&report->arena, 2 * report->result_count + 2, sizeof *report->details);
+    report->details = ps_arena_array(
+        &report->arena, 2 * report->result_count + report->pair_count + 2, sizeof *report->details);
     PS_FAIL_IF_NULL(report->details, error);
     if (report->result_count == 0) {
         report->headline = "This run has no evaluation yet.";
         return PS_OK;
     }
+    if (report->run_count > 1) return of_runs(report, error);
     const char *dataset = NULL;
     for (size_t i = 0; student && base && i < report->result_count; i++) {
         const struct ps_result *result = &report->results[i];

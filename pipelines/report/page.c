@@ -7,22 +7,11 @@
  * one, by its hash, and nothing be loaded. */
 #include "pipelines/report/report_internal.h"
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/hash.h"
 
 #include <string.h>
-
-static void base64(const uint8_t bytes[32], char text[45]) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t at = 0;
-    for (size_t i = 0; i < 32; i += 3) {
-        uint32_t group = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8;
-        if (i + 2 < 32) group |= bytes[i + 2];
-        for (int shift = 18; shift >= 0; shift -= 6) text[at++] = digits[group >> shift & 63];
-    }
-    text[43] = '=';
-    text[44] = 0;
-}
 
 /* Replaces single bytes on the way out; code(c) is NULL for those that stay. */
 static enum ps_status write_coded(struct ps_file_writer *file, const char *text, size_t size,
@@ -53,11 +42,9 @@ static const char *html_code(char c) {
     }
 }
 
-static enum ps_status write_value(const struct ps_report *report, const char *name, size_t size,
-                                  struct ps_file_writer *file, struct ps_error *error) {
-    char hash_text[45];
-    struct ps_hash hash = ps_hash_bytes(ps_report_js, ps_report_js_size);
-    base64(hash.bytes, hash_text);
+static enum ps_status write_value(const struct ps_report *report, const char *script_hash,
+                                  const char *name, size_t size, struct ps_file_writer *file,
+                                  struct ps_error *error) {
     const struct {
         const char *name, *text;
         size_t size;
@@ -65,7 +52,7 @@ static enum ps_status write_value(const struct ps_report *report, const char *na
     } values[] = {
         {"style", ps_report_css, ps_report_css_size, NULL},
         {"script", ps_report_js, ps_report_js_size, NULL},
-        {"script-hash", hash_text, 44, NULL},
+        {"script-hash", script_hash, strlen(script_hash), NULL},
         {"title", report->name, strlen(report->name), html_code},
         {"headline", report->headline, strlen(report->headline), html_code},
         {"report", report->json.data, report->json.size, json_code},
@@ -82,8 +69,8 @@ static enum ps_status write_value(const struct ps_report *report, const char *na
     return ps_error_set(error, PS_INTERNAL, "report.html: no value {{%.*s}}", (int)size, name);
 }
 
-static enum ps_status write_template(const struct ps_report *report, struct ps_file_writer *file,
-                                     struct ps_error *error) {
+static enum ps_status write_template(const struct ps_report *report, const char *script_hash,
+                                     struct ps_file_writer *file, struct ps_error *error) {
     const char *at = ps_report_html, *end = at + ps_report_html_size;
     for (;;) {
         const char *open = strstr(at, "{{");
@@ -91,17 +78,25 @@ static enum ps_status write_template(const struct ps_report *report, struct ps_f
         const char *close = strstr(open, "}}");
         PS_FAIL_IF(!close, error, PS_INTERNAL, "report.html: a {{ without }}");
         PS_TRY(ps_file_writer_write(file, at, (size_t)(open - at), error));
-        PS_TRY(write_value(report, open + 2, (size_t)(close - open) - 2, file, error));
+        PS_TRY(write_value(report, script_hash, open + 2, (size_t)(close - open) - 2, file, error));
         at = close + 2;
     }
 }
 
 enum ps_status ps_report_write_page(const struct ps_report *report, const char *path,
                                     struct ps_error *error) {
+    struct ps_hash hash = ps_hash_bytes(ps_report_js, ps_report_js_size);
+    struct ps_buffer hash_text;
     struct ps_file_writer file;
     PS_TRY(ps_file_writer_begin(&file, path, error));
-    enum ps_status status = write_template(report, &file, error);
+    ps_buffer_init(&hash_text, 64);
+    enum ps_status status = PS_MEMORY;
+    if (ps_base64_append(&hash_text, hash.bytes, sizeof hash.bytes))
+        status = write_template(report, hash_text.data, &file, error);
+    else
+        ps_error_set(error, status, "out of memory");
     if (status == PS_OK) status = ps_file_writer_commit(&file, error);
+    ps_buffer_release(&hash_text);
     ps_file_writer_abort(&file);
     return status;
 }

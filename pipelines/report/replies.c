@@ -1,89 +1,41 @@
-/* The table of problems: every reply of every evals.db, brought into the order data set, row,
- * model, sample; an index of one small entry a problem, and the texts apart, so that a page with
- * thousands of problems opens at once. */
+/* The replies that the results are made of, brought into the order data set, row, model, sample.
+ *
+ * A result lists its replies and the items that asked for them by their rows in the store
+ * (scores.h). What is known of each comes from one pass over the store. */
 #include "pipelines/report/replies_internal.h"
-
-#include "base/file.h"
-#include "grade/grade.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of texts on a page: more would not open on a phone. Each text gets its share. */
-enum { TEXT_BUDGET = 48 << 20, TEXT_MINIMUM = 3000, TEXT_MAXIMUM = 200000, QUESTION_BYTES = 160 };
+#define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
 
-char ps_verdict_letter(const char *name) {
-    static const char letters[] = "cwatgun";
-    enum ps_verdict verdict;
-    return name && ps_verdict_from_name(name, &verdict) ? letters[verdict] : '-';
+char ps_verdict_letter(enum ps_verdict verdict) {
+    return "cwatgun"[verdict];
 }
 
 /* ---- names ---- */
 
-static enum ps_status model_index(struct ps_replies *replies, struct ps_arena *arena,
-                                  const char *name, uint32_t *index, struct ps_error *error) {
-    for (size_t i = 0; i < replies->model_count; i++)
-        if (strcmp(replies->models[i], name) == 0) return *index = (uint32_t)i, PS_OK;
-    const char **models = ps_arena_array(arena, replies->model_count + 1, sizeof *models);
+/* The index of a name in a list that grows. */
+static enum ps_status intern(struct ps_arena *arena, const char ***names, size_t *count,
+                             const char *name, uint32_t *index, struct ps_error *error) {
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp((*names)[i], name) == 0) return *index = (uint32_t)i, PS_OK;
+    const char **more = ps_arena_array(arena, *count + 1, sizeof *more);
     const char *copy = ps_arena_strndup(arena, name, strlen(name));
-    PS_FAIL_IF(!models || !copy, error, PS_MEMORY, "out of memory");
-    for (size_t i = 0; i < replies->model_count; i++) models[i] = replies->models[i];
-    models[replies->model_count] = copy;
-    replies->models = models;
-    *index = (uint32_t)replies->model_count++;
+    PS_FAIL_IF(!more || !copy, error, PS_MEMORY, "out of memory");
+    for (size_t i = 0; i < *count; i++) more[i] = (*names)[i];
+    more[*count] = copy;
+    *names = more;
+    *index = (uint32_t)(*count)++;
     return PS_OK;
 }
 
-/* Items carry the source of their row ("gsm8k", "test"), results the name that the pipeline uses:
- * "gsm8k/test", "math500" where there is one split, or one of its own, which can only be told where
- * the evaluation has no other. */
-static const char *label_of(const struct ps_report *report, struct ps_arena *arena,
-                            const char *dataset, const char *split) {
-    const char *both = ps_arena_format(arena, "%s/%s", dataset, split), *only = NULL;
-    const char *names[] = {both, dataset};
-    for (size_t n = 0; both && n < 2; n++)
-        for (size_t i = 0; i < report->result_count; i++)
-            if (strcmp(report->results[i].dataset, names[n]) == 0) return names[n];
-    for (size_t i = 0; i < report->result_count; i++) {
-        const char *name = report->results[i].dataset;
-        if (only && strcmp(only, name) != 0) return both;
-        only = name;
-    }
-    return only ? only : both;
-}
+/* ---- the rows of a store ---- */
 
-static enum ps_status set_index(struct ps_report *report, struct ps_replies *replies,
-                                const char *dataset, const char *split, uint32_t *index,
-                                struct ps_error *error) {
-    struct ps_arena *arena = &report->arena;
-    for (size_t i = 0; i < replies->set_count; i++)
-        if (strcmp(replies->sets[i].dataset, dataset) == 0 &&
-            strcmp(replies->sets[i].split, split) == 0)
-            return *index = (uint32_t)i, PS_OK;
-    struct ps_report_set *sets = ps_arena_array(arena, replies->set_count + 1, sizeof *sets);
-    PS_FAIL_IF_NULL(sets, error);
-    for (size_t i = 0; i < replies->set_count; i++) sets[i] = replies->sets[i];
-    struct ps_report_set *set = &sets[replies->set_count];
-    set->dataset = ps_arena_strndup(arena, dataset, strlen(dataset));
-    set->split = ps_arena_strndup(arena, split, strlen(split));
-    PS_FAIL_IF(!set->dataset || !set->split, error, PS_MEMORY, "out of memory");
-    set->label = label_of(report, arena, set->dataset, set->split);
-    PS_FAIL_IF_NULL(set->label, error);
-    replies->sets = sets;
-    *index = (uint32_t)replies->set_count++;
-    return PS_OK;
-}
-
-/* ---- reading ---- */
-
-static int level_of(const char *extra) {
-    json_t *value;
-    if (!extra || ps_json_parse("extra", extra, strlen(extra), &value, NULL) != PS_OK) return 0;
-    json_t *level = ps_json_get(value, "level");
-    json_int_t number = json_is_integer(level) ? json_integer_value(level) : 0;
-    json_decref(value);
-    return number > 0 && number < 1000 ? (int)number : 0;
-}
+struct known_rows {
+    struct ps_reply_entry *items; /* without set and model; by trace and item */
+    size_t count, capacity;
+};
 
 static enum ps_status copy_text(struct ps_arena *arena, const char *text, const char **copy,
                                 struct ps_error *error) {
@@ -93,6 +45,94 @@ static enum ps_status copy_text(struct ps_arena *arena, const char *text, const 
     PS_FAIL_IF_NULL(*copy, error);
     return PS_OK;
 }
+
+/* What the data set says of its row: a level as a number or a text ("Level 3"), a subject. */
+static enum ps_status read_extra(struct ps_arena *arena, const char *extra,
+                                 struct ps_reply_entry *entry, struct ps_error *error) {
+    json_t *value;
+    if (!extra || ps_json_parse("extra", extra, strlen(extra), &value, NULL) != PS_OK) return PS_OK;
+    json_t *level = ps_json_get(value, "level");
+    enum ps_status status =
+        copy_text(arena, json_string_value(ps_json_get(value, "subject")), &entry->subject, error);
+    if (status == PS_OK && json_is_integer(level)) {
+        entry->level = ps_arena_format(arena, "%lld", (long long)json_integer_value(level));
+        if (!entry->level) status = ps_error_set(error, PS_MEMORY, "out of memory");
+    } else if (status == PS_OK) {
+        status = copy_text(arena, json_string_value(level), &entry->level, error);
+    }
+    json_decref(value);
+    return status;
+}
+
+static enum ps_status add_known(struct ps_report *report, struct ps_replies *replies,
+                                struct ps_store *store, struct known_rows *rows,
+                                const struct ps_store_row *row, struct ps_error *error) {
+    struct ps_arena *arena = &report->arena;
+    enum ps_verdict verdict = PS_VERDICT_UNDECIDED;
+    struct ps_reply_entry known = {.store = store,
+                                   .trace = row->id,
+                                   .prompt = row->key.prompt,
+                                   .sampler = row->key.sampler,
+                                   .prompt_hash = row->prompt_hash,
+                                   .sample = row->key.sample,
+                                   .item = row->item,
+                                   .row = row->row,
+                                   .tokens = row->output_tokens,
+                                   .cut = row->finish == PS_STORE_LENGTH};
+    if (row->verdict) ps_verdict_from_name(row->verdict, &verdict);
+    known.verdict = ps_verdict_letter(verdict);
+    const char *dataset = row->dataset ? row->dataset : "?", *split = row->split ? row->split : "";
+    const char *origin = ps_arena_format(arena, "%s%s%s", dataset, split[0] ? "/" : "", split);
+    PS_FAIL_IF_NULL(origin, error);
+    PS_TRY(intern(arena, &replies->origins, &replies->origin_count, origin, &known.origin, error));
+    PS_TRY(copy_text(arena, row->gold, &known.gold, error));
+    PS_TRY(copy_text(arena, row->extracted, &known.extracted, error));
+    PS_TRY(read_extra(arena, row->extra, &known, error));
+    if (rows->count == rows->capacity) {
+        size_t capacity = rows->capacity ? 2 * rows->capacity : 4096;
+        struct ps_reply_entry *more = ps_realloc(rows->items, capacity * sizeof *more);
+        PS_FAIL_IF_NULL(more, error);
+        rows->items = more;
+        rows->capacity = capacity;
+    }
+    rows->items[rows->count++] = known;
+    return PS_OK;
+}
+
+static int by_trace(const void *left, const void *right) {
+    const struct ps_reply_entry *a = left, *b = right;
+    int order = COMPARE(a->trace, b->trace);
+    return order ? order : COMPARE(a->item, b->item);
+}
+
+static enum ps_status read_rows(struct ps_report *report, struct ps_replies *replies,
+                                struct ps_store *store, struct known_rows *rows,
+                                struct ps_error *error) {
+    const struct ps_store_filter filter = {.per = PS_STORE_PER_ITEM};
+    struct ps_store_cursor *cursor;
+    PS_TRY(ps_store_query(store, &filter, &cursor, error));
+    enum ps_status status;
+    for (;;) {
+        struct ps_store_row row;
+        bool more;
+        status = ps_store_next(cursor, &row, &more, error);
+        if (status != PS_OK || !more) break;
+        status = add_known(report, replies, store, rows, &row, error);
+        if (status != PS_OK) break;
+    }
+    ps_store_cursor_close(cursor);
+    if (rows->count) qsort(rows->items, rows->count, sizeof *rows->items, by_trace);
+    return status;
+}
+
+static const struct ps_reply_entry *find_row(const struct known_rows *rows, int64_t trace,
+                                             int64_t item) {
+    struct ps_reply_entry key = {.trace = trace, .item = item};
+    if (rows->count == 0) return NULL;
+    return bsearch(&key, rows->items, rows->count, sizeof key, by_trace);
+}
+
+/* ---- entries ---- */
 
 static enum ps_status add_entry(struct ps_replies *replies, const struct ps_reply_entry *entry,
                                 struct ps_error *error) {
@@ -104,211 +144,94 @@ static enum ps_status add_entry(struct ps_replies *replies, const struct ps_repl
         replies->capacity = capacity;
     }
     replies->items[replies->count++] = *entry;
+    replies->levels |= entry->level != NULL;
+    replies->subjects |= entry->subject != NULL;
     return PS_OK;
 }
 
-/* models: the evaluation's, from its result.json: {"model", "source", "sampler": rows of evals.db}.
- * Two models of the same weights share their replies. Without such a list the source's name is the
- * model's. */
-static enum ps_status add_row(struct ps_report *report, struct ps_replies *replies,
-                              const json_t *models, struct ps_store *store,
-                              const struct ps_store_row *row, struct ps_error *error) {
-    struct ps_reply_entry entry = {.store = store,
-                                   .trace = row->id,
-                                   .prompt = row->key.prompt,
-                                   .sample = row->key.sample,
-                                   .row = row->row,
-                                   .tokens = row->output_tokens,
-                                   .level = level_of(row->extra),
-                                   .verdict = ps_verdict_letter(row->verdict),
-                                   .cut = row->finish == PS_STORE_LENGTH};
-    size_t i;
-    json_t *model;
-    PS_TRY(set_index(report, replies, row->dataset ? row->dataset : "?",
-                     row->split ? row->split : "?", &entry.set, error));
-    PS_TRY(copy_text(&report->arena, row->gold, &entry.gold, error));
-    PS_TRY(copy_text(&report->arena, row->extracted, &entry.extracted, error));
-    replies->levels |= entry.level > 0;
-    if (!models) {
-        PS_TRY(model_index(replies, &report->arena, row->source ? row->source : "?", &entry.model,
-                           error));
-        return add_entry(replies, &entry, error);
-    }
-    json_array_foreach(models, i, model) {
-        const char *name = json_string_value(ps_json_get(model, "model"));
-        json_t *source = ps_json_get(model, "source"), *sampler = ps_json_get(model, "sampler");
-        if (!name || !json_is_integer(source) || json_integer_value(source) != row->key.source)
-            continue;
-        if (json_is_integer(sampler) && json_integer_value(sampler) != row->key.sampler) continue;
-        PS_TRY(model_index(replies, &report->arena, name, &entry.model, error));
+static enum ps_status add_result(struct ps_report *report, struct ps_replies *replies,
+                                 const struct known_rows *rows, const struct ps_result *result,
+                                 const struct ps_scores_replies *lists, struct ps_error *error) {
+    struct ps_arena *arena = &report->arena;
+    uint32_t set, model;
+    PS_TRY(intern(arena, &replies->sets, &replies->set_count, result->dataset, &set, error));
+    PS_TRY(intern(arena, &replies->models, &replies->model_count, result->model, &model, error));
+    for (int64_t i = 0; i < result->problems * result->samples; i++) {
+        const struct ps_reply_entry *known =
+            find_row(rows, lists->traces[i], lists->items[i / result->samples]);
+        if (!known) continue;
+        struct ps_reply_entry entry = *known;
+        entry.set = set;
+        entry.model = model;
+        if (entry.tokens > result->max_tokens) {
+            entry.verdict = ps_verdict_letter(PS_VERDICT_TRUNCATED);
+            entry.tokens = result->max_tokens;
+        }
         PS_TRY(add_entry(replies, &entry, error));
     }
     return PS_OK;
 }
 
-static enum ps_status read_store(struct ps_report *report, struct ps_replies *replies,
-                                 const json_t *models, struct ps_store *store,
-                                 struct ps_error *error) {
-    struct ps_store_cursor *cursor;
-    const struct ps_store_filter filter = {.per = PS_STORE_PER_ITEM};
-    PS_TRY(ps_store_query(store, &filter, &cursor, error));
-    enum ps_status status;
-    for (;;) {
-        struct ps_store_row row;
-        bool more;
-        status = ps_store_next(cursor, &row, &more, error);
-        if (status != PS_OK || !more) break;
-        status = add_row(report, replies, models, store, &row, error);
-        if (status != PS_OK) break;
-    }
-    ps_store_cursor_close(cursor);
-    return status;
+int ps_replies_compare_problem(const struct ps_reply_entry *a, const struct ps_reply_entry *b) {
+    int order = COMPARE(a->set, b->set);
+    if (!order) order = COMPARE(a->origin, b->origin);
+    return order ? order : COMPARE(a->row, b->row);
 }
-
-#define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
 
 static int by_problem(const void *left, const void *right) {
     const struct ps_reply_entry *a = left, *b = right;
-    int order = COMPARE(a->set, b->set);
-    if (!order) order = COMPARE(a->row, b->row);
+    int order = ps_replies_compare_problem(a, b);
     if (!order) order = COMPARE(a->model, b->model);
     return order ? order : COMPARE(a->sample, b->sample);
 }
 
 size_t ps_replies_problem_end(const struct ps_replies *replies, size_t first) {
     size_t end = first;
-    const struct ps_reply_entry *items = replies->items;
-    while (end < replies->count && items[end].set == items[first].set &&
-           items[end].row == items[first].row)
+    while (end < replies->count &&
+           ps_replies_compare_problem(&replies->items[end], &replies->items[first]) == 0)
         end++;
     return end;
 }
 
-/* ---- the index ---- */
-
-/* {"d": set, "n": row, "l": level, "q": question, "g": gold, "m": [[verdict letters, extracted],
- * ...] with null for a model without a reply}. */
-static void write_entry(const struct ps_replies *replies, const struct ps_reply_entry *items,
-                        size_t count, const char *question, struct ps_json_writer *writer) {
-    ps_json_write_begin_object(writer);
-    ps_json_write_key(writer, "d");
-    ps_json_write_integer(writer, items->set);
-    ps_json_write_key(writer, "n");
-    ps_json_write_integer(writer, items->row);
-    if (items->level) {
-        ps_json_write_key(writer, "l");
-        ps_json_write_integer(writer, items->level);
-    }
-    ps_json_write_key(writer, "q");
-    size_t size = strlen(question);
-    ps_json_write_text(writer, question,
-                       size > QUESTION_BYTES ? ps_reply_cut(question, QUESTION_BYTES) : size);
-    ps_json_write_key(writer, "g");
-    ps_json_write_string(writer, items->gold);
-    ps_json_write_key(writer, "m");
-    ps_json_write_begin_array(writer);
-    for (size_t m = 0, i = 0; m < replies->model_count; m++) {
-        char letters[257];
-        size_t letter_count = 0, first = i;
-        for (; i < count && items[i].model == m; i++)
-            if (letter_count < sizeof letters - 1) letters[letter_count++] = items[i].verdict;
-        if (letter_count == 0) {
-            ps_json_write_null(writer);
-            continue;
-        }
-        ps_json_write_begin_array(writer);
-        ps_json_write_text(writer, letters, letter_count);
-        ps_json_write_string(writer, items[first].extracted);
-        ps_json_write_end_array(writer);
-    }
-    ps_json_write_end_array(writer);
-    ps_json_write_end_object(writer);
-}
-
-static size_t text_limit(const struct ps_replies *replies) {
-    size_t share = replies->count ? TEXT_BUDGET / replies->count : TEXT_MAXIMUM;
-    return share < TEXT_MINIMUM ? TEXT_MINIMUM : share > TEXT_MAXIMUM ? TEXT_MAXIMUM : share;
-}
-
-static enum ps_status write_problems(struct ps_report *report, const struct ps_replies *replies,
-                                     struct ps_json_writer *writer, size_t *shortened,
-                                     struct ps_error *error) {
-    for (size_t i = 0, end; i < replies->count; i = end) {
-        struct ps_arena arena;
-        const char *question = "";
-        end = ps_replies_problem_end(replies, i);
-        ps_arena_init(&arena, (size_t)1 << 30);
-        enum ps_status status =
-            ps_reply_write_problem(replies->items + i, end - i, text_limit(replies),
-                                   &report->replies, shortened, &arena, &question, error);
-        if (status == PS_OK) write_entry(replies, replies->items + i, end - i, question, writer);
-        ps_arena_release(&arena);
-        PS_TRY(status);
-    }
-    return PS_OK;
-}
-
-static enum ps_status write_index(struct ps_report *report, const struct ps_replies *replies,
-                                  struct ps_error *error) {
-    struct ps_json_writer writer;
-    size_t shortened = 0;
-    ps_json_writer_begin(&writer, &report->problems);
-    ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "datasets");
-    ps_json_write_begin_array(&writer);
-    for (size_t i = 0; i < replies->set_count; i++)
-        ps_json_write_string(&writer, replies->sets[i].label);
-    ps_json_write_end_array(&writer);
-    ps_json_write_key(&writer, "models");
-    ps_json_write_begin_array(&writer);
-    for (size_t i = 0; i < replies->model_count; i++)
-        ps_json_write_string(&writer, replies->models[i]);
-    ps_json_write_end_array(&writer);
-    ps_json_write_key(&writer, "levels");
-    ps_json_write_bool(&writer, replies->levels);
-    ps_json_write_key(&writer, "problems");
-    ps_json_write_begin_array(&writer);
-    PS_TRY(write_problems(report, replies, &writer, &shortened, error));
-    ps_json_write_end_array(&writer);
-    ps_json_write_key(&writer, "shortened");
-    ps_json_write_integer(&writer, (int64_t)shortened);
-    ps_json_write_end_object(&writer);
-    return ps_json_writer_end(&writer, error);
-}
-
-/* ---- the whole ---- */
-
-static enum ps_status read_all(struct ps_report *report, struct ps_replies *replies,
-                               struct ps_store **stores, struct ps_error *error) {
-    uint32_t index;
-    for (size_t i = 0; i < report->result_count; i++)
-        PS_TRY(model_index(replies, &report->arena, report->results[i].model, &index, error));
-    for (size_t i = 0; i < report->stage_count; i++) {
-        if (strcmp(report->stages[i].kind, "evaluate") != 0) continue;
-        char *path = ps_path_join(&report->arena, report->stages[i].directory, "evals.db");
-        PS_FAIL_IF_NULL(path, error);
-        if (!ps_file_exists(path)) continue;
-        json_t *result;
-        PS_TRY(ps_report_read(report, report->stages[i].directory, "result.json", &result, error));
-        json_t *models = ps_json_get(result, "models");
-        enum ps_status status = ps_store_open(&stores[i], path, PS_STORE_READ, error);
-        if (status == PS_OK) status = read_store(report, replies, models, stores[i], error);
-        json_decref(result);
+enum ps_status ps_replies_read(struct ps_report *report, struct ps_replies *replies,
+                               struct ps_error *error) {
+    for (size_t i = 0; i < report->evaluation_count; i++) {
+        const struct ps_report_evaluation *evaluation = &report->evaluations[i];
+        struct known_rows rows = {0};
+        if (!evaluation->store || !evaluation->replies) continue;
+        enum ps_status status = read_rows(report, replies, evaluation->store, &rows, error);
+        for (size_t j = 0; j < evaluation->result_count && status == PS_OK; j++)
+            status = add_result(report, replies, &rows, &evaluation->results[j],
+                                &evaluation->replies[j], error);
+        ps_free(rows.items);
         PS_TRY(status);
     }
     if (replies->count) qsort(replies->items, replies->count, sizeof *replies->items, by_problem);
     return PS_OK;
 }
 
-enum ps_status ps_report_replies(struct ps_report *report, struct ps_error *error) {
-    struct ps_replies replies = {0};
-    struct ps_store **stores =
-        ps_arena_array(&report->arena, report->stage_count + 1, sizeof *stores);
-    PS_FAIL_IF_NULL(stores, error);
-    enum ps_status status = read_all(report, &replies, stores, error);
-    if (status == PS_OK) status = write_index(report, &replies, error);
-    if (status == PS_OK) status = ps_replies_write_levels(&replies, &report->levels, error);
-    for (size_t i = 0; i < report->stage_count; i++) ps_store_close(stores[i]);
-    ps_free(replies.items);
-    return status;
+/* ---- problems ---- */
+
+static enum ps_verdict verdict_of(char letter) {
+    for (int i = 0; i < PS_VERDICT_COUNT; i++)
+        if (ps_verdict_letter((enum ps_verdict)i) == letter) return (enum ps_verdict)i;
+    return PS_VERDICT_UNDECIDED;
+}
+
+enum ps_status ps_replies_score(const struct ps_replies *replies, struct ps_scored **scored,
+                                size_t *count, struct ps_error *error) {
+    *count = 0;
+    *scored = ps_calloc(replies->count + 1, sizeof **scored);
+    PS_FAIL_IF_NULL(*scored, error);
+    for (size_t i = 0; i < replies->count; i++) {
+        const struct ps_reply_entry *entry = &replies->items[i];
+        struct ps_scored *last = *count ? &(*scored)[*count - 1] : NULL;
+        if (!last || last->first->model != entry->model ||
+            ps_replies_compare_problem(last->first, entry) != 0) {
+            last = &(*scored)[(*count)++];
+            last->first = entry;
+        }
+        ps_result_add(&last->problem, verdict_of(entry->verdict), entry->tokens);
+    }
+    return PS_OK;
 }

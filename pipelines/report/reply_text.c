@@ -110,7 +110,7 @@ static enum ps_status find_answer(const struct ps_reply_entry *entry,
         if (!ps_grade_profile(profiles[i], &profile)) continue;
         PS_TRY(ps_grade(&input, &profile, grade, NULL, error));
         *found = grade->extracted && strcmp(grade->extracted, entry->extracted) == 0 &&
-                 ps_verdict_letter(ps_verdict_name(grade->verdict)) == entry->verdict;
+                 ps_verdict_letter(grade->verdict) == entry->verdict;
         if (*found) return PS_OK;
         ps_grade_release(grade);
     }

@@ -3,10 +3,18 @@
 #include "stats/stats.h"
 
 #include <math.h>
+#include <string.h>
 
 #define CONFIDENCE 0.95
 #define POWER      0.8
 enum { DRAWS = 10000, SEED = 1 };
+
+const char *ps_result_role(const char *model) {
+    static const char *const roles[] = {"teacher", "base", "student"};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (strcmp(roles[i], model) == 0) return roles[i];
+    return "other";
+}
 
 void ps_result_add(struct ps_result_problem *problem, enum ps_verdict verdict, int64_t tokens) {
     problem->samples++;

@@ -24,6 +24,10 @@ struct ps_result_problem {
     bool tied;
 };
 
+/* Without a pipeline a model has the role that its name says: "teacher", "base", "student", or
+ * "other". */
+const char *ps_result_role(const char *model);
+
 /* Counts one sample. */
 void ps_result_add(struct ps_result_problem *problem, enum ps_verdict verdict, int64_t tokens);
 

@@ -272,7 +272,7 @@ static enum ps_status read_replies(const json_t *traces, const json_t *items,
 enum ps_status ps_scores_again(const json_t *result, struct ps_store *store, struct ps_arena *arena,
                                struct ps_result **results, size_t *count,
                                struct ps_result_pair **pairs, size_t *pair_count,
-                               struct ps_error *error) {
+                               const struct ps_scores_replies **replies, struct ps_error *error) {
     json_t *traces, *items;
     PS_TRY(ps_json_array_or(result, "traces", &traces, error));
     PS_TRY(ps_json_array_or(result, "items", &items, error));
@@ -282,10 +282,11 @@ enum ps_status ps_scores_again(const json_t *result, struct ps_store *store, str
     PS_FAIL_IF(json_array_size(traces) != *count || json_array_size(items) != *count, error,
                PS_FORMAT, "'traces' has %zu lists and 'items' %zu for %zu results",
                json_array_size(traces), json_array_size(items), *count);
-    struct ps_scores_replies *replies = ps_arena_array(arena, *count, sizeof *replies);
-    PS_FAIL_IF_NULL(replies, error);
+    struct ps_scores_replies *lists = ps_arena_array(arena, *count, sizeof *lists);
+    PS_FAIL_IF_NULL(lists, error);
+    *replies = lists;
     for (size_t i = 0; i < *count; i++)
         PS_TRY(read_replies(json_array_get(traces, i), json_array_get(items, i), &(*results)[i],
-                            arena, &replies[i], error));
-    return ps_scores_compute(store, *results, replies, *count, arena, pairs, pair_count, error);
+                            arena, &lists[i], error));
+    return ps_scores_compute(store, *results, lists, *count, arena, pairs, pair_count, error);
 }

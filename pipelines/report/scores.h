@@ -30,8 +30,8 @@ enum ps_status ps_scores_compute(struct ps_store *store, struct ps_result *resul
                                  size_t *pair_count, struct ps_error *error);
 
 /* The results of a result.json that has "traces" and "items", scored anew from the store beside it;
- * *count 0 when it has none. Names lie in the arena. */
+ * *count 0 when it has none. Names and *replies lie in the arena. */
 enum ps_status ps_scores_again(const json_t *result, struct ps_store *store, struct ps_arena *arena,
                                struct ps_result **results, size_t *count,
                                struct ps_result_pair **pairs, size_t *pair_count,
-                               struct ps_error *error);
+                               const struct ps_scores_replies **replies, struct ps_error *error);

@@ -93,6 +93,7 @@ static void write_trained(struct ps_json_writer *writer, const json_t *result,
     write_head(writer, "trained on", count_of(result, "examples"), "", count_of(result, "targets"),
                "target tokens");
     write_part(writer, "trained on", "kept", count_of(result, "examples"));
+    write_part(writer, "held out for validation", "lost", count_of(result, "validation_examples"));
     if (dropped)
         write_part(writer, "longer than the sequence length", "lost", count_of(result, "overlong"));
 }
@@ -131,12 +132,12 @@ static enum ps_status write_step(struct ps_report *report, const struct ps_repor
     return status;
 }
 
-enum ps_status ps_report_write_funnel(struct ps_report *report, struct ps_json_writer *writer,
-                                      struct ps_error *error) {
+enum ps_status ps_report_write_funnel(struct ps_report *report, const struct ps_report_run *run,
+                                      struct ps_json_writer *writer, struct ps_error *error) {
     ps_json_write_key(writer, "funnel");
     ps_json_write_begin_array(writer);
-    for (size_t i = 0; i < report->stage_count; i++)
-        PS_TRY(write_step(report, &report->stages[i], writer, error));
+    for (size_t i = 0; i < run->stage_count; i++)
+        PS_TRY(write_step(report, &run->stages[i], writer, error));
     ps_json_write_end_array(writer);
     return PS_OK;
 }
@@ -193,11 +194,16 @@ static void write_store(const char *path, struct ps_json_writer *writer) {
     write_integer(writer, "traces", traces);
 }
 
-enum ps_status ps_report_write_lineage(struct ps_report *report, struct ps_json_writer *writer,
-                                       struct ps_error *error) {
-    json_t *run;
+enum ps_status ps_report_write_lineage(struct ps_report *report, const struct ps_report_run *source,
+                                       struct ps_json_writer *writer, struct ps_error *error) {
+    json_t *run = NULL;
     struct ps_buffer text;
-    PS_TRY(ps_report_read(report, report->run_directory, "run.json", &run, error));
+    char *path = NULL;
+    if (source->path) {
+        path = ps_path_join(&report->arena, source->path, "pipeline.resolved.yaml");
+        PS_FAIL_IF_NULL(path, error);
+        PS_TRY(ps_report_read(report, source->path, "run.json", &run, error));
+    }
     ps_json_write_key(writer, "lineage");
     ps_json_write_begin_object(writer);
     ps_json_write_key(writer, "run");
@@ -209,18 +215,17 @@ enum ps_status ps_report_write_lineage(struct ps_report *report, struct ps_json_
     }
     ps_json_write_key(writer, "store");
     ps_json_write_begin_object(writer);
-    write_store(json_string_value(ps_json_get(run, "store")), writer);
+    write_store(source->store ? source->store : json_string_value(ps_json_get(run, "store")),
+                writer);
     ps_json_write_end_object(writer);
     json_decref(run);
     ps_json_write_key(writer, "stages");
     ps_json_write_begin_array(writer);
-    for (size_t i = 0; i < report->stage_count; i++)
-        PS_TRY(write_stage(report, &report->stages[i], writer, error));
+    for (size_t i = 0; i < source->stage_count; i++)
+        PS_TRY(write_stage(report, &source->stages[i], writer, error));
     ps_json_write_end_array(writer);
-    char *path = ps_path_join(&report->arena, report->run_directory, "pipeline.resolved.yaml");
-    PS_FAIL_IF_NULL(path, error);
     ps_buffer_init(&text, 64 << 20);
-    enum ps_status status = ps_file_exists(path) ? ps_file_read(path, &text, error) : PS_OK;
+    enum ps_status status = path && ps_file_exists(path) ? ps_file_read(path, &text, error) : PS_OK;
     ps_json_write_key(writer, "pipeline");
     ps_json_write_text(writer, text.data ? text.data : "", text.size);
     ps_buffer_release(&text);

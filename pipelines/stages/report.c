@@ -32,8 +32,10 @@ static enum ps_status run(const struct ps_stage_context *context, struct ps_erro
         stages[i] =
             (struct ps_report_stage){stage->inputs[i]->id, stage->inputs[i]->kind->name,
                                      stage->inputs[i]->fingerprint, stage->inputs[i]->directory};
-    enum ps_status status = ps_report_write(context->pipeline->run_directory, stages,
-                                            stage->input_count, context->directory, NULL, error);
+    const struct ps_report_run source = {.path = context->pipeline->run_directory,
+                                         .stages = stages,
+                                         .stage_count = stage->input_count};
+    enum ps_status status = ps_report_write(&source, 1, context->directory, NULL, error);
     if (status == PS_OK) status = link_newest(context, "report.html", error);
     if (status == PS_OK) status = link_newest(context, "report.json", error);
     if (status == PS_OK) {

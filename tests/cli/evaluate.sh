@@ -185,7 +185,7 @@ for part in '"headline":{"text":' '"label":"trained on","count":' '"stage":"stud
     '"model":"control","role":"other","dataset":"dev"' '"hash":"'; do
     grep -qF "$part" runs/tiny/report.json || fail "no $part in $(cat runs/tiny/report.json)"
 done
-grep -qF '"models":["teacher","base","student","control"],"levels":false,"problems":[{"d":0,' \
+grep -qF '"models":["teacher","base","student","control"],"levels":false,"subjects":false,"problems":[{"d":0,' \
     runs/tiny/report.html || fail 'the page has no index of the problems'
 expect 0 '^dev +student +student +4 +1 ' report runs/tiny
 expect 2 'no run.json' report .

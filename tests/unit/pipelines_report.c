@@ -5,7 +5,9 @@
 #include "base/json.h"
 #include "pipelines/report/report.h"
 
-static const char results[] =
+#include <math.h>
+
+static const char given_results[] =
     "{\"results\":["
     "{\"model\":\"base\",\"role\":\"base\",\"dataset\":\"arith/test\",\"problems\":30,"
     "\"samples\":1,\"pass_at_1\":0.1,\"low\":0.03,\"high\":0.26,\"truncated\":0.1,"
@@ -36,21 +38,30 @@ static void drop_report(struct made *made) {
     ps_buffer_release(&made->page);
 }
 
-static void make(struct made *made, const char *difference, const char *high, const char *p) {
-    char text[2048];
+static void write_report(struct made *made) {
     struct ps_arena arena;
-    struct ps_report_stage *stages;
-    size_t count;
+    struct ps_report_run run;
     ps_arena_init(&arena, 1 << 20);
     ps_buffer_init(&made->table, 1 << 20);
-    snprintf(text, sizeof text, results, difference, high, p);
-    report_run_make(&made->run, 30, text);
-    assert_ok(ps_report_stages(made->run.folder, &arena, &stages, &count, &error));
-    assert_int_equal(count, 5); /* "later" is not done */
-    assert_ok(
-        ps_report_write(made->run.folder, stages, count, made->run.folder, &made->table, &error));
+    assert_ok(ps_report_find(made->run.folder, &arena, &run, &error));
+    assert_int_equal(run.stage_count, 5); /* "later" is not done */
+    assert_ok(ps_report_write(&run, 1, made->run.folder, &made->table, &error));
     read_report(made);
     ps_arena_release(&arena);
+}
+
+/* Scores as an evaluation gave them, without its replies. */
+static void make(struct made *made, const char *difference, const char *high, const char *p) {
+    char text[2048];
+    snprintf(text, sizeof text, given_results, difference, high, p);
+    report_run_make(&made->run, 30, text);
+    write_report(made);
+}
+
+/* With replies, which the scores are made of. */
+static void make_with_replies(struct made *made) {
+    report_run_make(&made->run, 30, NULL);
+    write_report(made);
 }
 
 static void drop(struct made *made) {
@@ -75,6 +86,10 @@ static int64_t integer(const json_t *object, const char *key) {
     return json_integer_value(value);
 }
 
+static const json_t *run_of(const struct made *made) {
+    return item(ps_json_get(made->report, "runs"), 0);
+}
+
 static void test_json(void **state) {
     (void)state;
     struct made made;
@@ -85,13 +100,8 @@ static void test_json(void **state) {
     assert_non_null(strstr(made.table.data, headline(&made)));
     assert_int_equal(json_array_size(ps_json_get(made.report, "results")), 2);
     assert_int_equal(json_array_size(ps_json_get(made.report, "pairs")), 1);
-    /* three levels of each model, teacher included: its replies are in evals.db */
-    const json_t *levels = ps_json_get(made.report, "levels");
-    assert_int_equal(json_array_size(levels), 9);
-    assert_int_equal(integer(item(levels, 0), "level"), 2);
-    assert_int_equal(integer(item(levels, 0), "problems"), 10);
     /* the funnel, in the order of the run */
-    const json_t *funnel = ps_json_get(made.report, "funnel");
+    const json_t *funnel = ps_json_get(run_of(&made), "funnel");
     static const int64_t counts[] = {2990, 2800, 2400, 2380};
     assert_int_equal(json_array_size(funnel), 4);
     for (size_t i = 0; i < 4; i++) assert_int_equal(integer(item(funnel, i), "count"), counts[i]);
@@ -103,7 +113,7 @@ static void test_curve(void **state) {
     (void)state;
     struct made made;
     make(&made, "-0.7", "-0.5", "0.0001");
-    const json_t *train = item(ps_json_get(made.report, "train"), 0);
+    const json_t *train = item(ps_json_get(run_of(&made), "train"), 0);
     const json_t *points = ps_json_get(train, "points");
     /* step 199 was written again behind 200, which a resume had undone */
     assert_int_equal(json_array_size(points), 399);
@@ -130,31 +140,203 @@ static void test_not_significant(void **state) {
     drop(&made);
 }
 
-/* An evaluation that says which source is which model: the same replies under two names, and none
- * of a source that it does not name. */
-static void test_models(void **state) {
+/* ---- what is counted from replies ---- */
+
+static double number(const json_t *object, const char *key) {
+    json_t *value = ps_json_get(object, key);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+static bool is(const json_t *object, const char *key, const char *text) {
+    const char *value = json_string_value(ps_json_get(object, key));
+    return value && strcmp(value, text) == 0;
+}
+
+/* Problems of 30 that a model solves, of those that `other` (-1: any) solves or not. */
+static int solves(int model, int first, int step, int other, bool solved) {
+    int count = 0;
+    for (int p = first; p < 30; p += step)
+        count += report_solves(model, p) && (other < 0 || report_solves(other, p) == solved);
+    return count;
+}
+
+static int64_t sum(const json_t *list) {
+    int64_t total = 0;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        total += json_integer_value(json_array_get(list, i));
+    return total;
+}
+
+static void test_breakdown(void **state) {
+    (void)state;
+    struct made made;
+    make_with_replies(&made);
+    const json_t *results = ps_json_get(made.report, "results");
+    assert_int_equal(json_array_size(results), 3);
+    for (int m = 0; m < 3; m++)
+        assert_true(number(item(results, (size_t)m), "pass_at_1") * 30 ==
+                    solves(m, 0, 1, -1, false));
+    /* three levels and two subjects of each model */
+    const json_t *groups = ps_json_get(made.report, "groups");
+    assert_int_equal(json_array_size(groups), 15);
+    const json_t *second = item(groups, 2); /* level 2: every third problem; the student */
+    assert_true(is(second, "by", "level") && is(second, "value", "2"));
+    assert_true(is(second, "model", "student") && integer(second, "problems") == 10);
+    assert_true(number(second, "pass_at_1") * 10 == solves(2, 0, 3, -1, false));
+    const json_t *subject = item(groups, 9);
+    assert_true(is(subject, "by", "subject") && is(subject, "value", "<i>"));
+    assert_int_equal(integer(subject, "problems"), 10);
+    assert_int_equal(integer(item(groups, 12), "problems"), 20);
+    /* every reply in one bin */
+    const json_t *lengths = ps_json_get(made.report, "lengths");
+    assert_int_equal(json_array_size(lengths), 3);
+    for (int m = 0; m < 3; m++) {
+        const json_t *length = item(lengths, (size_t)m);
+        int64_t correct = sum(ps_json_get(length, "correct"));
+        assert_int_equal(correct, solves(m, 0, 1, -1, false));
+        assert_int_equal(correct + sum(ps_json_get(length, "wrong")) +
+                             sum(ps_json_get(length, "truncated")),
+                         30);
+        assert_int_equal(json_array_size(ps_json_get(length, "edges")),
+                         json_array_size(ps_json_get(length, "correct")) + 1);
+    }
+    /* the student's gain where the teacher is always right */
+    const json_t *gain = item(ps_json_get(made.report, "gains"), 0);
+    assert_true(is(gain, "by", "teacher") && is(gain, "student", "student"));
+    const json_t *bins = ps_json_get(gain, "bins");
+    const json_t *always = item(bins, json_array_size(bins) - 1);
+    int of = solves(0, 0, 1, -1, false);
+    assert_int_equal(integer(always, "problems"), of);
+    assert_true(fabs(number(always, "difference") * of -
+                     (solves(2, 0, 1, 0, true) - solves(1, 0, 1, 0, true))) < 1e-9);
+    drop(&made);
+}
+
+/* The same replies without the run they were made in. */
+static void test_store(void **state) {
     (void)state;
     struct made made;
     struct ps_arena arena;
-    struct ps_report_stage *stages;
-    size_t count;
-    ps_arena_init(&arena, 1 << 20);
-    make(&made, "-0.7", "-0.5", "0.0001");
-    report_put(made.run.stage[4], "result.json",
-               "{\"results\":[],\"pairs\":[],\"models\":[{\"model\":\"one\",\"source\":3},"
-               "{\"model\":\"two\",\"source\":3}]}");
-    assert_ok(ps_report_stages(made.run.folder, &arena, &stages, &count, &error));
-    assert_ok(ps_report_write(made.run.folder, stages, count, made.run.folder, NULL, &error));
+    struct ps_report_run run;
+    char path[512], folder[256];
+    make_with_replies(&made);
+    json_t *pairs = json_deep_copy(ps_json_get(made.report, "pairs"));
     drop_report(&made);
-    read_report(&made);
-    assert_string_equal(headline(&made), "This run has no evaluation yet.");
-    const json_t *levels = ps_json_get(made.report, "levels");
-    assert_int_equal(json_array_size(levels), 6);
-    assert_string_equal(json_string_value(ps_json_get(item(levels, 1), "model")), "two");
-    assert_non_null(strstr(made.page.data, "\"models\":[\"one\",\"two\"]"));
+    ps_arena_init(&arena, 1 << 20);
+    snprintf(path, sizeof path, "%s/evals.db", made.run.stage[4]);
+    snprintf(folder, sizeof folder, "%s/out", made.run.folder);
+    assert_ok(ps_report_find(path, &arena, &run, &error));
+    assert_int_equal(run.stage_count, 0);
+    assert_ok(ps_report_write(&run, 1, folder, NULL, &error));
+    snprintf(path, sizeof path, "%s/report.json", folder);
+    assert_ok(ps_json_read_file(path, 64 << 20, &made.report, &error));
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    ps_buffer_init(&made.page, 64 << 20);
+    assert_ok(ps_file_read(path, &made.page, &error));
+    assert_true(is(item(ps_json_get(made.report, "results"), 0), "dataset", "arith/test"));
+    assert_true(json_equal(pairs, ps_json_get(made.report, "pairs")));
+    assert_int_equal(json_array_size(ps_json_get(made.report, "notes")), 0);
+    json_decref(pairs);
     ps_arena_release(&arena);
-    drop(&made);
+    drop_report(&made);
+    ps_buffer_release(&made.table);
+    assert_ok(ps_path_remove(made.run.folder, &error));
 }
+
+/* ---- several runs ---- */
+
+static void compare(const struct made *first, const struct made *second, json_t **report,
+                    struct ps_buffer *table) {
+    struct ps_arena arena;
+    struct ps_report_run runs[2];
+    char path[512], folder[256];
+    ps_arena_init(&arena, 1 << 20);
+    ps_buffer_init(table, 1 << 20);
+    snprintf(folder, sizeof folder, "%s/out", first->run.folder);
+    assert_ok(ps_report_find(first->run.folder, &arena, &runs[0], &error));
+    assert_ok(ps_report_find(second->run.folder, &arena, &runs[1], &error));
+    assert_ok(ps_report_write(runs, 2, folder, table, &error));
+    snprintf(path, sizeof path, "%s/report.json", folder);
+    assert_ok(ps_json_read_file(path, 64 << 20, report, &error));
+    ps_arena_release(&arena);
+}
+
+/* A run against itself: each model against the same of the other, no difference, no note. */
+static void test_comparison(void **state) {
+    (void)state;
+    struct made first, second;
+    struct ps_buffer table;
+    json_t *report;
+    make_with_replies(&first);
+    make_with_replies(&second);
+    compare(&first, &second, &report, &table);
+    assert_int_equal(json_array_size(ps_json_get(report, "results")), 6);
+    assert_int_equal(json_array_size(ps_json_get(report, "runs")), 2);
+    assert_int_equal(json_array_size(ps_json_get(report, "notes")), 0);
+    const json_t *pairs = ps_json_get(report, "pairs");
+    assert_int_equal(json_array_size(pairs), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const char *a = json_string_value(ps_json_get(item(pairs, i), "a"));
+        const char *b = json_string_value(ps_json_get(item(pairs, i), "b"));
+        assert_string_equal(strrchr(a, ':'), strrchr(b, ':'));
+        assert_string_not_equal(a, b);
+        assert_true(number(item(pairs, i), "difference") == 0);
+    }
+    assert_non_null(strstr(table.data, "cannot be told apart"));
+    json_decref(report);
+    ps_buffer_release(&table);
+    drop(&first);
+    drop(&second);
+}
+
+/* What is not the same for both stands beside the difference; another gold is left out. */
+static void test_other_settings(void **state) {
+    (void)state;
+    struct made first, second;
+    struct ps_buffer table, text;
+    struct ps_store *store;
+    struct ps_arena arena;
+    struct ps_report_run runs[2];
+    char path[256];
+    json_t *report;
+    int64_t items;
+    make_with_replies(&first);
+    make_with_replies(&second);
+    snprintf(path, sizeof path, "%s/evals.db", second.run.stage[4]);
+    assert_ok(ps_store_open(&store, path, PS_STORE_WRITE, &error));
+    assert_ok(ps_store_set_gold(store, "arith", "test", 4, "1000", &items, &error));
+    assert_int_equal(items, 1);
+    assert_ok(ps_store_flush(store, &error));
+    ps_store_close(store);
+    ps_buffer_init(&text, 1 << 20);
+    snprintf(path, sizeof path, "%s/result.json", second.run.stage[4]);
+    assert_ok(ps_file_read(path, &text, &error));
+    for (char *at = text.data; (at = strstr(at, "\"max_tokens\":160")); at++) at[14] = '9';
+    assert_ok(ps_file_write_atomic(path, text.data, text.size, &error));
+    compare(&first, &second, &report, &table);
+    const json_t *notes = ps_json_get(report, "notes");
+    assert_int_equal(json_array_size(notes), 6); /* two for each pair */
+    assert_non_null(strstr(table.data, "compared on the 29 problems"));
+    assert_non_null(strstr(table.data, "1 with another gold"));
+    assert_non_null(strstr(table.data, "max_tokens 190 and 160"));
+    json_decref(report);
+    /* Nothing in common. */
+    snprintf(path, sizeof path, "%s/evals.db", second.run.stage[4]);
+    assert_ok(ps_path_remove(path, &error));
+    ps_arena_init(&arena, 1 << 20);
+    assert_ok(ps_report_find(first.run.folder, &arena, &runs[0], &error));
+    assert_ok(ps_report_find(second.run.folder, &arena, &runs[1], &error));
+    assert_fails(ps_report_write(runs, 2, first.run.folder, NULL, &error), PS_ARGUMENT,
+                 "have no problem in common");
+    ps_arena_release(&arena);
+    ps_buffer_release(&text);
+    ps_buffer_release(&table);
+    drop(&first);
+    drop(&second);
+}
+
+/* ---- hostile texts ---- */
 
 static size_t occurrences(const char *text, const char *part) {
     size_t count = 0;
@@ -166,7 +348,7 @@ static size_t occurrences(const char *text, const char *part) {
 static void test_escaped(void **state) {
     (void)state;
     struct made made;
-    make(&made, "-0.7", "-0.5", "0.0001");
+    make_with_replies(&made);
     assert_int_equal(strlen(made.page.data), made.page.size); /* no NUL */
     assert_int_equal(occurrences(made.page.data, "</script"), 4);
     assert_int_equal(occurrences(made.page.data, "<img"), 0);
@@ -183,8 +365,7 @@ static void test_missing(void **state) {
     (void)state;
     struct made made;
     struct ps_arena arena;
-    struct ps_report_stage *stages;
-    size_t count;
+    struct ps_report_run run;
     char path[256];
     ps_arena_init(&arena, 1 << 20);
     make(&made, "-0.7", "-0.5", "0.0001");
@@ -197,14 +378,13 @@ static void test_missing(void **state) {
     assert_ok(ps_path_remove(path, &error));
     snprintf(path, sizeof path, "%s/metrics.jsonl", made.run.folder);
     assert_ok(ps_path_remove(path, &error));
-    assert_ok(ps_report_stages(made.run.folder, &arena, &stages, &count, &error));
-    assert_ok(ps_report_write(made.run.folder, stages, count, made.run.folder, NULL, &error));
+    assert_ok(ps_report_find(made.run.folder, &arena, &run, &error));
+    assert_ok(ps_report_write(&run, 1, made.run.folder, NULL, &error));
     /* A damaged file is named. */
     report_put(made.run.stage[4], "result.json", "{\"results\": 3}");
-    assert_fails(ps_report_write(made.run.folder, stages, count, made.run.folder, NULL, &error),
-                 PS_FORMAT, "result.json");
-    assert_fails(ps_report_stages("/tmp", &arena, &stages, &count, &error), PS_NOT_FOUND,
-                 "runs/NAME");
+    assert_fails(ps_report_write(&run, 1, made.run.folder, NULL, &error), PS_FORMAT, "result.json");
+    assert_fails(ps_report_find("/tmp", &arena, &run, &error), PS_NOT_FOUND, "runs/NAME");
+    assert_fails(ps_report_find("/nowhere", &arena, &run, &error), PS_NOT_FOUND, "evals.db");
     drop(&made);
     ps_arena_release(&arena);
 }
@@ -214,15 +394,14 @@ static void test_memory(void **state) {
     (void)state;
     struct made made;
     struct ps_arena arena;
-    struct ps_report_stage *stages;
-    size_t count;
+    struct ps_report_run run;
     enum ps_status status = PS_MEMORY;
-    make(&made, "-0.7", "-0.5", "0.0001");
+    make_with_replies(&made);
     ps_arena_init(&arena, 1 << 20);
-    assert_ok(ps_report_stages(made.run.folder, &arena, &stages, &count, &error));
+    assert_ok(ps_report_find(made.run.folder, &arena, &run, &error));
     for (size_t n = 1; n < 4000 && status != PS_OK; n += 1 + n / 8) {
         ps_memory_fail_at(n);
-        status = ps_report_write(made.run.folder, stages, count, made.run.folder, NULL, &error);
+        status = ps_report_write(&run, 1, made.run.folder, NULL, &error);
         ps_memory_fail_at(0);
         if (status != PS_OK) assert_true(error.message[0] != 0);
     }
@@ -270,7 +449,7 @@ static void test_browser(void **state) {
         fprintf(stderr, "skipped: there is no chromium to open the page in\n");
         skip();
     }
-    make(&made, "-0.7", "-0.5", "0.0001");
+    make_with_replies(&made);
     ps_buffer_init(&dom, 64 << 20);
     open_page(made.run.folder, "", &dom);
     if (dom.size == 0) {
@@ -307,7 +486,10 @@ int main(void) {
         cmocka_unit_test(test_curve),
         cmocka_unit_test(test_not_significant),
         cmocka_unit_test(test_escaped),
-        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_breakdown),
+        cmocka_unit_test(test_store),
+        cmocka_unit_test(test_comparison),
+        cmocka_unit_test(test_other_settings),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_browser),

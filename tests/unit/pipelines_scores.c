@@ -233,6 +233,7 @@ static void scored_again(void **state) {
     (void)state;
     struct ps_result_pair *pairs;
     struct ps_result *again;
+    const struct ps_scores_replies *lists;
     size_t pair_count, count;
     struct ps_buffer text;
     struct ps_json_writer writer;
@@ -248,17 +249,20 @@ static void scored_again(void **state) {
     ps_json_write_end_object(&writer);
     assert_ok(ps_json_writer_end(&writer, &error));
     assert_ok(ps_json_parse("result.json", text.data, text.size, &value, &error));
-    assert_ok(ps_scores_again(value, store, &arena, &again, &count, &pairs, &pair_count, &error));
+    assert_ok(
+        ps_scores_again(value, store, &arena, &again, &count, &pairs, &pair_count, &lists, &error));
     assert_int_equal(count, 2);
     assert_true(near(again[0].pass_at_1, 4.0 / 12) && near(again[0].limits[0].pass_at_1, 1.0 / 12));
     struct ps_store_verdict verdict = {
         .grader = "plain 2", .verdict = "correct", .gold = "1/2", .extracted = "3"};
     assert_ok(ps_store_put_verdict(store, rows[0][2], &verdict, &error));
-    assert_ok(ps_scores_again(value, store, &arena, &again, &count, &pairs, &pair_count, &error));
+    assert_ok(
+        ps_scores_again(value, store, &arena, &again, &count, &pairs, &pair_count, &lists, &error));
     assert_true(near(again[0].pass_at_1, 5.0 / 12) && near(pairs->difference, 3.0 / 12));
     json_array_remove(json_array_get(json_object_get(value, "traces"), 1), 0);
-    assert_fails(ps_scores_again(value, store, &arena, &again, &count, &pairs, &pair_count, &error),
-                 PS_FORMAT, "'traces' has 11 replies of b on d");
+    assert_fails(
+        ps_scores_again(value, store, &arena, &again, &count, &pairs, &pair_count, &lists, &error),
+        PS_FORMAT, "'traces' has 11 replies of b on d");
     json_decref(value);
     ps_buffer_release(&text);
 }

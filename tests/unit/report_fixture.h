@@ -52,8 +52,9 @@ static inline bool report_solves(int model, int problem) {
     return draw < (unsigned[]){1004, 90, 830}[model];
 }
 
-static inline void report_put_reply(struct ps_store *store, struct ps_store_key key,
-                                    int64_t provenance, int model, int problem, const char *gold) {
+static inline int64_t report_put_reply(struct ps_store *store, struct ps_store_key key,
+                                       int64_t provenance, int model, int problem,
+                                       const char *gold) {
     static const char bad[] = "A NUL \0, a byte \xff, " REPORT_HOSTILE ", \xe2\x80\xae turned.\n";
     char content[1024], answer[32];
     bool right = report_solves(model, problem), none = !right && problem % 5 == 0;
@@ -85,9 +86,15 @@ static inline void report_put_reply(struct ps_store *store, struct ps_store_key 
     int64_t id;
     assert_ok(ps_store_put_trace(store, &trace, &id, NULL, &error));
     assert_ok(ps_store_put_verdict(store, id, &verdict, &error));
+    return id;
 }
 
-static inline void report_put_evals(const char *folder, int problems) {
+enum { REPORT_PROBLEMS = 64 };
+
+/* Rows of the replies, [model][problem], and of the items. */
+typedef int64_t report_traces[4][REPORT_PROBLEMS];
+
+static inline void report_put_evals(const char *folder, int problems, report_traces traces) {
     static const char *const models[] = {"teacher", "base", "student"};
     char path[256], text[1024];
     struct ps_store *store;
@@ -116,15 +123,43 @@ static inline void report_put_evals(const char *folder, int problems) {
             .split = "test",
             .row = p + 1,
             .gold = gold,
-            .extra = (const char *[]){"{\"level\":2}", "{\"level\":3}", "{\"level\":4}"}[p % 3]};
-        assert_ok(ps_store_put_item(store, &item, NULL, &error));
+            .extra = (const char *[]){"{\"level\":2,\"subject\":\"fruit\"}",
+                                      "{\"level\":3,\"subject\":\"fruit\"}",
+                                      "{\"level\":4,\"subject\":\"<i>\"}"}[p % 3]};
+        assert_ok(ps_store_put_item(store, &item, &traces[3][p], &error));
         for (int m = 0; m < 3; m++) {
             key.source = source[m];
-            report_put_reply(store, key, provenance, m, p, gold);
+            traces[m][p] = report_put_reply(store, key, provenance, m, p, gold);
         }
     }
     assert_ok(ps_store_flush(store, &error));
     ps_store_close(store);
+}
+
+/* A result.json that lists the replies, of which the report makes the scores itself. */
+static inline void report_put_result(const char *folder, int problems, report_traces traces) {
+    static const char *const models[] = {"teacher", "base", "student"};
+    struct ps_buffer text;
+    ps_buffer_init(&text, 1 << 20);
+    assert_true(ps_buffer_puts(&text, "{\"results\":["));
+    for (int m = 0; m < 3; m++)
+        assert_true(ps_buffer_format(
+            &text,
+            "%s{\"model\":\"%s\",\"role\":\"%s\",\"dataset\":\"arith/test\",\"problems\":%d,"
+            "\"samples\":1,\"max_tokens\":160,\"pass_at_1\":0,\"low\":0,\"high\":0,\"truncated\":0,"
+            "\"no_answer\":0,\"mean_tokens\":0}",
+            m ? "," : "", models[m], models[m], problems));
+    assert_true(ps_buffer_puts(&text, "],\"pairs\":[],\"traces\":["));
+    for (int m = 0; m < 6; m++)
+        for (int p = 0; p < problems; p++)
+            assert_true(ps_buffer_format(&text, "%s%lld%s",
+                                         p   ? ","
+                                         : m ? ",["
+                                             : "[",
+                                         (long long)traces[m][p], p + 1 < problems ? "" : "]"));
+    assert_true(ps_buffer_puts(&text, "]}"));
+    report_put(folder, "result.json", text.data);
+    ps_buffer_release(&text);
 }
 
 static inline void report_put_metrics(const char *folder) {
@@ -151,7 +186,9 @@ static inline void report_put_metrics(const char *folder) {
     ps_buffer_release(&text);
 }
 
+/* results: the result.json of the evaluation; NULL: one that lists its replies. */
 static inline void report_run_make(struct report_run *run, int problems, const char *results) {
+    report_traces traces;
     char text[4096] = "";
     strcpy(run->folder, "/tmp/potstill-report-XXXXXX");
     assert_non_null(mkdtemp(run->folder));
@@ -170,7 +207,7 @@ static inline void report_run_make(struct report_run *run, int problems, const c
                  report_stages[i].kind, report_stages[i].inputs);
         report_put(run->stage[i], "stage.json", identity);
         const char *result = report_stages[i].result;
-        report_put(run->stage[i], "result.json", result ? result : results);
+        if (result || results) report_put(run->stage[i], "result.json", result ? result : results);
         if (i != 5) report_put(run->stage[i], "done", "{\"seconds\":12.5,\"finished\":1763800000}");
     }
     char *whole = NULL;
@@ -184,5 +221,6 @@ static inline void report_run_make(struct report_run *run, int problems, const c
     free(whole);
     report_put(run->folder, "pipeline.resolved.yaml", "name: quick\nstages:\n");
     report_put_metrics(run->folder);
-    report_put_evals(run->stage[4], problems);
+    report_put_evals(run->stage[4], problems, traces);
+    if (!results) report_put_result(run->stage[4], problems, traces);
 }
