@@ -190,7 +190,7 @@ enum ps_status ps_store_query(struct ps_store *store, const struct ps_store_filt
         "t.finish_reason = 'length', t.prompt_tokens, t.output_tokens, t.max_tokens, t.time, "
         "t.duration, t.reasoning_bytes, t.content_bytes, "
         "EXISTS (SELECT 1 FROM item k WHERE k.prompt = t.prompt AND k.split = 'test'), "
-        "t.checksum",
+        "t.checksum, v.grader",
         filter, PS_STORE_LIST_ORDER, &cursor->statement, error);
     if (status == PS_OK)
         *result = cursor;
@@ -237,6 +237,7 @@ enum ps_status ps_store_next(struct ps_store_cursor *cursor, struct ps_store_row
         .reasoning_size = sqlite3_column_int64(s, 23),
         .content_size = sqlite3_column_int64(s, 24),
         .in_test = sqlite3_column_int(s, 25),
+        .grader = text(s, 27),
     };
     const size_t hash = sizeof row->prompt_hash.bytes;
     bool whole = copy_bytes(s, 5, row->prompt_hash.bytes, hash) &&

@@ -305,6 +305,7 @@ struct ps_store_row {
     int64_t item, row;
     bool in_test;                    /* some item that asks this prompt is of a split named test */
     const char *verdict, *extracted; /* NULL: not graded, nothing extracted */
+    const char *grader;              /* the verdict's; NULL: not graded */
     enum ps_store_finish finish;
     int64_t prompt_tokens, output_tokens, max_tokens, time, duration;
     int64_t reasoning_size, content_size;

@@ -87,6 +87,7 @@ static enum ps_status add_known(struct ps_report *report, struct ps_replies *rep
     PS_TRY(intern(arena, &replies->origins, &replies->origin_count, origin, &known.origin, error));
     PS_TRY(copy_text(arena, row->gold, &known.gold, error));
     PS_TRY(copy_text(arena, row->extracted, &known.extracted, error));
+    PS_TRY(copy_text(arena, row->grader, &known.grader, error));
     PS_TRY(read_extra(arena, row->extra, &known, error));
     if (rows->count == rows->capacity) {
         size_t capacity = rows->capacity ? 2 * rows->capacity : 4096;

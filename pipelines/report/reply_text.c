@@ -1,8 +1,8 @@
 /* The texts of one problem: its prompts and every reply, with the extracted answer marked.
  *
- * A verdict keeps what was extracted, not where it stood. The place is found by extracting again:
- * under the profile that gives the stored answer the span is the one that was judged; where none
- * does (the grader has changed since) nothing is marked. */
+ * A verdict keeps what was extracted, not where it stood. The place is found by extracting again
+ * under the profile that the verdict names, or another that gives the stored answer: then the span
+ * is the one that was judged. Where none does (the grader has changed since) nothing is marked. */
 #include "pipelines/report/replies_internal.h"
 
 #include "grade/grade.h"
@@ -97,23 +97,33 @@ static enum ps_status write_prompts(struct texts *texts, const struct ps_reply_e
 
 /* ---- replies ---- */
 
+static enum ps_status try_profile(const struct ps_reply_entry *entry,
+                                  const struct ps_store_trace *trace, const char *name,
+                                  struct ps_grade *grade, bool *found, struct ps_error *error) {
+    struct ps_grade_profile profile;
+    const struct ps_grade_input input = {.gold = ps_grade_text(entry->gold),
+                                         .output = {trace->content, trace->content_size}};
+    if (!ps_grade_profile(name, &profile)) return PS_OK;
+    PS_TRY(ps_grade(&input, &profile, grade, NULL, error));
+    *found = grade->extracted && strcmp(grade->extracted, entry->extracted) == 0 &&
+             ps_verdict_letter(grade->verdict) == entry->verdict;
+    if (!*found) ps_grade_release(grade);
+    return PS_OK;
+}
+
 static enum ps_status find_answer(const struct ps_reply_entry *entry,
                                   const struct ps_store_trace *trace, struct ps_grade *grade,
                                   bool *found, struct ps_error *error) {
     static const char *const profiles[] = {
         "math", "gsm8k", "aime", "plain", "math+last_number", "gsm8k+last_number", NULL};
-    const struct ps_grade_input input = {.gold = ps_grade_text(entry->gold),
-                                         .output = {trace->content, trace->content_size}};
+    char named[64];
     *found = false;
-    for (size_t i = 0; entry->extracted && trace->content_size && profiles[i]; i++) {
-        struct ps_grade_profile profile;
-        if (!ps_grade_profile(profiles[i], &profile)) continue;
-        PS_TRY(ps_grade(&input, &profile, grade, NULL, error));
-        *found = grade->extracted && strcmp(grade->extracted, entry->extracted) == 0 &&
-                 ps_verdict_letter(grade->verdict) == entry->verdict;
-        if (*found) return PS_OK;
-        ps_grade_release(grade);
-    }
+    if (!entry->extracted || !trace->content_size) return PS_OK;
+    snprintf(named, sizeof named, "%s", entry->grader ? entry->grader : "");
+    named[strcspn(named, " ")] = 0; /* "math 2" is the profile math, version 2 */
+    PS_TRY(try_profile(entry, trace, named, grade, found, error));
+    for (size_t i = 0; !*found && profiles[i]; i++)
+        PS_TRY(try_profile(entry, trace, profiles[i], grade, found, error));
     return PS_OK;
 }
 

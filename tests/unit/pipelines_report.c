@@ -290,25 +290,46 @@ static void test_comparison(void **state) {
     drop(&second);
 }
 
+/* Gives row 4 another gold, against which no reply is correct. */
+static void change_gold(const char *path) {
+    static const int64_t row = 4;
+    const struct ps_store_filter filter = {.per = PS_STORE_PER_ITEM, .row = &row};
+    const struct ps_store_verdict verdict = {
+        .grader = "plain 1", .verdict = "wrong", .gold = "1000", .extracted = "5"};
+    struct ps_store *store;
+    struct ps_store_cursor *cursor;
+    struct ps_store_row found;
+    int64_t traces[3], items;
+    bool more;
+    assert_ok(ps_store_open(&store, path, PS_STORE_WRITE, &error));
+    assert_ok(ps_store_set_gold(store, "arith", "test", row, "1000", &items, &error));
+    assert_int_equal(items, 1);
+    assert_ok(ps_store_query(store, &filter, &cursor, &error));
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(ps_store_next(cursor, &found, &more, &error));
+        assert_true(more);
+        traces[i] = found.id;
+    }
+    ps_store_cursor_close(cursor);
+    for (size_t i = 0; i < 3; i++)
+        assert_ok(ps_store_put_verdict(store, traces[i], &verdict, &error));
+    assert_ok(ps_store_flush(store, &error));
+    ps_store_close(store);
+}
+
 /* What is not the same for both stands beside the difference; another gold is left out. */
 static void test_other_settings(void **state) {
     (void)state;
     struct made first, second;
     struct ps_buffer table, text;
-    struct ps_store *store;
     struct ps_arena arena;
     struct ps_report_run runs[2];
     char path[256];
     json_t *report;
-    int64_t items;
     make_with_replies(&first);
     make_with_replies(&second);
     snprintf(path, sizeof path, "%s/evals.db", second.run.stage[4]);
-    assert_ok(ps_store_open(&store, path, PS_STORE_WRITE, &error));
-    assert_ok(ps_store_set_gold(store, "arith", "test", 4, "1000", &items, &error));
-    assert_int_equal(items, 1);
-    assert_ok(ps_store_flush(store, &error));
-    ps_store_close(store);
+    change_gold(path);
     ps_buffer_init(&text, 1 << 20);
     snprintf(path, sizeof path, "%s/result.json", second.run.stage[4]);
     assert_ok(ps_file_read(path, &text, &error));

@@ -150,13 +150,14 @@ static inline void report_put_result(const char *folder, int problems, report_tr
             "\"no_answer\":0,\"mean_tokens\":0}",
             m ? "," : "", models[m], models[m], problems));
     assert_true(ps_buffer_puts(&text, "],\"pairs\":[],\"traces\":["));
-    for (int m = 0; m < 6; m++)
+    for (int list = 0; list < 6; list++) {
+        const char *open = list == 3 ? "],\"items\":[[" : list ? ",[" : "[";
+        assert_true(ps_buffer_puts(&text, open));
         for (int p = 0; p < problems; p++)
-            assert_true(ps_buffer_format(&text, "%s%lld%s",
-                                         p   ? ","
-                                         : m ? ",["
-                                             : "[",
-                                         (long long)traces[m][p], p + 1 < problems ? "" : "]"));
+            assert_true(ps_buffer_format(&text, "%s%lld", p ? "," : "",
+                                         (long long)traces[list < 3 ? list : 3][p]));
+        assert_true(ps_buffer_puts(&text, "]"));
+    }
     assert_true(ps_buffer_puts(&text, "]}"));
     report_put(folder, "result.json", text.data);
     ps_buffer_release(&text);

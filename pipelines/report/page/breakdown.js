@@ -75,13 +75,12 @@ function gains(section) {
 function lengths(section) {
   if (!report.lengths.length) return;
   heading(section, "Length of replies", "Replies by their output tokens, stacked: correct at the bottom, " +
-    "wrong above, cut by the token limit on top. Wrong replies that are much longer than correct ones " +
+    "wrong above, cut by the token limit on top; each model to its own height. Wrong replies that are much longer than correct ones " +
     "often ramble; a pile at the right end asks for a larger max_tokens.");
   for (const dataset of distinct(report.lengths.map(l => l.dataset))) {
     const rows = report.lengths.filter(l => l.dataset === dataset);
-    const most = Math.max(...rows.flatMap(l => l.correct.map((c, i) => c + l.wrong[i] + l.truncated[i])));
     section.append(el("h3", null, visible(dataset)),
-      el("div", {class: "plots lengths"}, rows.map(l => histogram(l, most))));
+      el("div", {class: "plots lengths"}, rows.map(l => histogram(l))));
   }
   section.append(el("ul", {class: "legend"}, ["correct", "wrong", "truncated"].map(kind =>
     el("li", null, el("i", {class: "block bin " + kind}), kind))));

@@ -172,12 +172,13 @@ function labelPoints(f, labels) {
 
 /* ---- histograms ---- */
 
-/* bins of one model: {edges, correct, wrong, truncated}; `most`: the highest bar of the figure. */
-function histogram(lengths, most, title) {
+/* The bins of one model: {edges, correct, wrong, truncated}. */
+function histogram(lengths) {
   const {edges} = lengths, bins = lengths.correct.length, last = edges[bins];
   const log = edges.length > 3 && edges[2] - edges[1] < (edges[bins] - edges[bins - 1]) / 3;
   const first = log ? Math.max(1, edges[0]) : edges[0];
   const marks = log ? octaves(first, last, 7) : ticks(first, last, 6);
+  const most = Math.max(...lengths.correct.map((c, i) => c + lengths.wrong[i] + lengths.truncated[i]));
   const yTicks = ticks(0, most, 3), sum = list => list.reduce((a, b) => a + b, 0);
   const kinds = [["correct", lengths.correct], ["wrong", lengths.wrong], ["truncated", lengths.truncated]];
   const f = frame({x: axis(marks, first, last, log), y: axis(yTicks, 0, yTicks[yTicks.length - 1]),

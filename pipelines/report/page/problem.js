@@ -1,10 +1,13 @@
 /* One problem: its prompt, the right answer, and every reply with the extracted answer marked. The
-   texts of a problem are a line of base64 that holds zlib data (RFC 1950). */
+   texts of a problem are a line of base64 that holds zlib data (RFC 1950). They stand behind this
+   script, so that the page is there before they are read. */
 
 let lines = null, opener = null, current = 0; /* current: number of the open problem, 0: none */
 const manyReplies = 6;
 
 async function body(number) {
+  if (document.readyState === "loading")
+    await new Promise(done => document.addEventListener("DOMContentLoaded", done, {once: true}));
   lines ||= data("replies").split("\n");
   const bytes = Uint8Array.from(atob(lines[number - 1]), c => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));

@@ -45,7 +45,7 @@ function start() {
   });
   watchPrinting();
   watchDialog();
-  performance.mark("potstill-ready");
+  document.documentElement.dataset.ready = Math.round(performance.now()); /* for tests and benchmarks */
 }
 
 start();
