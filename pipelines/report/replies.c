@@ -219,6 +219,37 @@ static enum ps_verdict verdict_of(char letter) {
     return PS_VERDICT_UNDECIDED;
 }
 
+/* All replies of a model to a problem; a single one has no vote. */
+static enum ps_status vote(struct ps_scored *scored, const struct ps_scores_ballot *room,
+                           struct ps_error *error) {
+    size_t count = (size_t)scored->problem.samples;
+    for (size_t i = 0; i < count; i++) {
+        const struct ps_reply_entry *entry = &scored->first[i];
+        bool votes = entry->verdict != 't' && entry->verdict != 'a';
+        room->answers[i] = ps_grade_text(votes ? entry->extracted : NULL);
+        room->correct[i] = entry->verdict == 'c';
+    }
+    return count > 1 ? ps_scores_vote(room, count, &scored->problem, error) : PS_OK;
+}
+
+static enum ps_status vote_all(struct ps_scored *scored, size_t count, struct ps_error *error) {
+    int64_t most = 0;
+    for (size_t i = 0; i < count; i++)
+        if (scored[i].problem.samples > most) most = scored[i].problem.samples;
+    struct ps_scores_ballot room = {ps_calloc((size_t)most + 1, sizeof *room.answers),
+                                    ps_calloc((size_t)most + 1, sizeof *room.group),
+                                    ps_calloc((size_t)most + 1, sizeof *room.correct)};
+    enum ps_status status = PS_OK;
+    PS_FAIL_DONE_IF(!room.answers || !room.group || !room.correct, error, PS_MEMORY,
+                    "out of memory");
+    for (size_t i = 0; i < count && status == PS_OK; i++) status = vote(&scored[i], &room, error);
+done:
+    ps_free(room.answers);
+    ps_free(room.group);
+    ps_free(room.correct);
+    return status;
+}
+
 enum ps_status ps_replies_score(const struct ps_replies *replies, struct ps_scored **scored,
                                 size_t *count, struct ps_error *error) {
     *count = 0;
@@ -234,5 +265,5 @@ enum ps_status ps_replies_score(const struct ps_replies *replies, struct ps_scor
         }
         ps_result_add(&last->problem, verdict_of(entry->verdict), entry->tokens);
     }
-    return PS_OK;
+    return vote_all(*scored, *count, error);
 }

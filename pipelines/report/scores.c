@@ -115,38 +115,38 @@ static void count_problems(struct scoring *scoring, int64_t limit) {
     }
 }
 
-struct ballot {
-    struct ps_grade_text *answers;
-    int32_t *group;
-    uint8_t *correct; /* each [samples] */
-};
-
 /* What was extracted is in canonical form already, whatever profile it was read by. */
-static enum ps_status vote(const struct scoring *scoring, int64_t problem, struct ballot *ballot,
-                           struct ps_error *error) {
+enum ps_status ps_scores_vote(const struct ps_scores_ballot *ballot, size_t count,
+                              struct ps_result_problem *problem, struct ps_error *error) {
+    struct ps_grade_profile profile;
+    PS_FAIL_IF(!ps_grade_profile("plain", &profile), error, PS_INTERNAL, "no profile 'plain'");
+    PS_TRY(ps_grade_groups(ballot->answers, count, &profile, ballot->group, error));
+    struct ps_stats_vote won = ps_stats_majority(ballot->group, ballot->correct, count);
+    problem->majority = won.correct;
+    problem->tied = won.winners > 1;
+    return PS_OK;
+}
+
+static enum ps_status vote(const struct scoring *scoring, int64_t problem,
+                           struct ps_scores_ballot *ballot, struct ps_error *error) {
     const struct ps_result *result = scoring->result;
     const struct judged **replies = scoring->replies + problem * result->samples;
     size_t count = (size_t)result->samples;
-    struct ps_grade_profile profile;
-    PS_FAIL_IF(!ps_grade_profile("plain", &profile), error, PS_INTERNAL, "no profile 'plain'");
     for (size_t i = 0; i < count; i++) {
         bool votes =
             !is_cut(replies[i], result->max_tokens) && replies[i]->verdict != PS_VERDICT_NO_ANSWER;
         ballot->answers[i] = ps_grade_text(votes ? replies[i]->extracted : NULL);
         ballot->correct[i] = replies[i]->verdict == PS_VERDICT_CORRECT;
     }
-    PS_TRY(ps_grade_groups(ballot->answers, count, &profile, ballot->group, error));
-    struct ps_stats_vote won = ps_stats_majority(ballot->group, ballot->correct, count);
-    scoring->problems[problem].majority = won.correct;
-    scoring->problems[problem].tied = won.winners > 1;
-    return PS_OK;
+    return ps_scores_vote(ballot, count, &scoring->problems[problem], error);
 }
 
 static enum ps_status vote_all(const struct scoring *scoring, struct ps_error *error) {
     size_t samples = (size_t)scoring->result->samples;
-    struct ballot ballot = {ps_arena_array(scoring->arena, samples, sizeof *ballot.answers),
-                            ps_arena_array(scoring->arena, samples, sizeof *ballot.group),
-                            ps_arena_array(scoring->arena, samples, sizeof *ballot.correct)};
+    struct ps_scores_ballot ballot = {
+        ps_arena_array(scoring->arena, samples, sizeof *ballot.answers),
+        ps_arena_array(scoring->arena, samples, sizeof *ballot.group),
+        ps_arena_array(scoring->arena, samples, sizeof *ballot.correct)};
     PS_FAIL_IF(!ballot.answers || !ballot.group || !ballot.correct, error, PS_MEMORY,
                "out of memory");
     for (int64_t p = 0; samples > 1 && p < scoring->result->problems; p++)

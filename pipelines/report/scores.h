@@ -29,6 +29,17 @@ enum ps_status ps_scores_compute(struct ps_store *store, struct ps_result *resul
                                  struct ps_arena *arena, struct ps_result_pair **pairs,
                                  size_t *pair_count, struct ps_error *error);
 
+/* The votes on one problem, each [samples]. */
+struct ps_scores_ballot {
+    struct ps_grade_text *answers; /* what was extracted; absent: does not vote */
+    int32_t *group;                /* room */
+    uint8_t *correct;
+};
+
+/* Sets the problem's majority and tied. */
+enum ps_status ps_scores_vote(const struct ps_scores_ballot *ballot, size_t count,
+                              struct ps_result_problem *problem, struct ps_error *error);
+
 /* The results of a result.json that has "traces" and "items", scored anew from the store beside it;
  * *count 0 when it has none. Names and *replies lie in the arena. */
 enum ps_status ps_scores_again(const json_t *result, struct ps_store *store, struct ps_arena *arena,

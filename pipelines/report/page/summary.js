@@ -14,10 +14,12 @@ function results(section) {
   for (const dataset of datasets) {
     const rows = report.results.filter(r => r.dataset === dataset);
     const single = rows.every(r => r.samples === 1), counts = distinct(rows.map(r => r.problems));
-    const uneven = counts.length > 1;
+    const uneven = counts.length > 1, first = rows.find(r => r.total > r.problems);
+    const size = first ? `the first ${whole(first.problems)} of its ${plural(first.total, "problem")}` : plural(counts[0], "problem");
     section.append(el("table", {class: "cards"},
-      el("caption", null, visible(dataset), el("small", null, uneven ? "" : plural(counts[0], "problem"),
-        single ? (uneven ? "one reply each" : ", one reply each") : "")),
+      el("caption", null, visible(dataset), el("small", null, uneven ? "" : size,
+        single ? (uneven ? "one reply each" : ", one reply each") : "",
+        rows.some(r => r.interval === "exact") ? ", exact intervals" : "")),
       columns(["Model"], ["Accuracy", "number"], ["0 to 100%", "wide"], ["95% interval"],
         ["Truncated", "number"], ["No answer", "number"], ["Tokens", "number"],
         [single ? null : "Replies each", "number"], [uneven ? "Problems" : null, "number"]),
@@ -71,6 +73,21 @@ function pairRow(p, reach) {
     small("won, lost", whole(p.a_better) + ", " + whole(p.b_better)));
 }
 
+/* The same pairs by what several replies are worth together. */
+function manyDifferences(rows) {
+  const several = rows.filter(p => p.pass_at && p.pass_at.length);
+  if (!several.length) return null;
+  const ks = distinct(several.flatMap(p => p.pass_at.map(d => d.k))).sort((a, b) => a - b);
+  const cell = d => el("td", {class: "number"}, d ? [el("b", null, points(d.value)),
+    el("span", {class: "under"}, pointRange(d.low, d.high)), el("span", {class: "under"}, "p " + pValue(d.p))] : none);
+  return el("details", null, el("summary", null, "Differences of maj@k and pass@k"),
+    el("div", {class: "scroll"}, el("table", {class: "dense"},
+      columns(["Compared"], ["maj@k", "number"], ...ks.map(k => ["pass@" + k, "number"])),
+      el("tbody", null, several.map(p => el("tr", null,
+        el("th", {scope: "row"}, visible(p.a), el("span", {class: "role"}, "against "), visible(p.b)),
+        cell(p.majority), ks.map(k => cell(p.pass_at.find(d => d.k === k)))))))));
+}
+
 function differences(section) {
   if (!report.pairs.length) return;
   const exact = report.pairs.some(p => p.test === "mcnemar");
@@ -87,7 +104,8 @@ function differences(section) {
       columns(["Compared"], ["Points", "number"],
         [`\u2212${(100 * reach).toFixed(0)} to +${(100 * reach).toFixed(0)} points`, "wide"],
         ["95% interval"], ["p", "number"], ["Detectable", "number"], ["Won, lost", "number"]),
-      el("tbody", null, rows.map(p => pairRow(p, reach)))), ...notesOf(dataset, true));
+      el("tbody", null, rows.map(p => pairRow(p, reach)))), manyDifferences(rows) || "",
+      ...notesOf(dataset, true));
   }
 }
 
