@@ -37,6 +37,13 @@ if ((${#missing[@]})); then
     install "${missing[@]}" || echo "could not install all of ${missing[*]}; going on without"
 fi
 
+# The page of a report is tested in a browser; any of these will do.
+browser() { command -v chromium chromium-browser google-chrome >/dev/null; }
+if $all && ! browser; then
+    echo "installing: chromium"
+    install chromium || echo "could not install chromium; going on without"
+fi
+
 # A user's settings are not the tests' business.
 for variable in "${!POTSTILL_@}"; do
     [[ $variable == POTSTILL_SHARED ]] || unset "$variable"

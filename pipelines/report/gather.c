@@ -176,12 +176,13 @@ static enum ps_status read_evaluations(struct ps_report *report, struct ps_error
         for (size_t j = 0; j < run->stage_count; j++) {
             if (strcmp(run->stages[j].kind, "evaluate") != 0) continue;
             evaluation = &report->evaluations[report->evaluation_count++];
-            *evaluation = (struct ps_report_evaluation){i, run->stages[j].directory};
+            *evaluation =
+                (struct ps_report_evaluation){.run = i, .place = run->stages[j].directory};
             PS_TRY(read_stage_results(report, run->stages[j].directory, evaluation, error));
         }
         if (!run->store) continue;
         evaluation = &report->evaluations[report->evaluation_count++];
-        *evaluation = (struct ps_report_evaluation){i, run->store};
+        *evaluation = (struct ps_report_evaluation){.run = i, .place = run->store};
         PS_TRY(ps_store_open(&evaluation->store, run->store, PS_STORE_READ, error));
         PS_TRY(ps_report_bare(report, evaluation, error));
     }

@@ -44,7 +44,7 @@ function prompt(p, names, open) {
 /* A line a model with the sign of each reply, which leads to it. */
 function jumps(replies) {
   return el("div", {class: "jumps"}, distinct(replies.map(r => r.m)).map(m => el("span", null,
-    chip(index.models[m]), visible(index.models[m]), replies.filter(r => r.m === m).map(r =>
+    el("b", null, chip(index.models[m]), visible(index.models[m])), replies.filter(r => r.m === m).map(r =>
       el("button", {class: "fill " + verdicts[r.v], "aria-label": `${visible(index.models[m])}, sample ${r.s + 1}: ${words(r.v)}`,
         onclick: () => { const to = byId(`reply-${r.m}-${r.s}`); to.scrollIntoView({block: "start"}); to.focus({preventScroll: true}); }},
         signs[r.v])))));
