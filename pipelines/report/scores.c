@@ -119,7 +119,8 @@ static void count_problems(struct scoring *scoring, int64_t limit) {
 enum ps_status ps_scores_vote(const struct ps_scores_ballot *ballot, size_t count,
                               struct ps_result_problem *problem, struct ps_error *error) {
     struct ps_grade_profile profile;
-    PS_FAIL_IF(!ps_grade_profile("plain", &profile), error, PS_INTERNAL, "no profile 'plain'");
+    PS_FAIL_IF(!ps_grade_profile("plain", &profile), error, PS_INTERNAL,
+               "there is no grading profile 'plain' to vote by");
     PS_TRY(ps_grade_groups(ballot->answers, count, &profile, ballot->group, error));
     struct ps_stats_vote won = ps_stats_majority(ballot->group, ballot->correct, count);
     problem->majority = won.correct;
