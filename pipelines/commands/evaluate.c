@@ -143,7 +143,9 @@ const struct ps_command ps_command_evaluate = {
     .help = "score models on test sets and compare them",
     .details = "Replies are kept in EVALS, a trace store; what is there is not sampled again. "
                "pass@1 is the\nmean over problems of the mean over their samples; only replies "
-               "graded correct count.",
+               "graded correct count.\nIntervals are of 95 % and count problems, not samples; "
+               "models are compared problem by\nproblem. `detectable` is the smallest true "
+               "difference that the set shows 4 times in 5.",
     .tables = {&table, &ps_prompt_flags_table},
     .run = run,
 };

@@ -50,6 +50,7 @@ enum ps_status ps_evaluation_models(const char *const *names, size_t count,
 #define PS_EVALUATION_SWEEP(at)                                                                    \
     {                                                                                              \
         "max_tokens_sweep", PS_SETTING_STRINGS, at,                                                \
+            .argument = "TOKENS,...",                                                              \
             .help = "also the scores as if max_tokens were each of these; nothing is sampled for " \
                     "them"                                                                         \
     }

@@ -47,14 +47,14 @@ extern const char *const ps_sampling_precisions[];
      .fallback = max_tokens_text, .minimum = 1, .maximum = 1 << 24, .identity = true,            \
      .unit = "tokens", .help = "a longer reply is cut; raised later, it goes on from there"},    \
     {"thinking_budget", PS_SETTING_STRINGS, PS_SAMPLING_ITEM(offset, thinking_budget),           \
-     .identity = true, .unit = "tokens",                                                         \
+     .identity = true, .unit = "tokens", .argument = "BUDGET,...",                               \
      .help = "how long a thought may be: 512 (at most), 512- (at least), 512-2048, or none"},    \
     {"thinking_end", PS_SETTING_STRING, PS_SAMPLING_ITEM(offset, thinking_end),                  \
-     .identity = true,                                                                           \
+     .identity = true, .argument = "TEXT",                                                       \
      .help = "what ends a thought that has used its budget up; by default </think> and an "      \
              "empty line"},                                                                      \
     {"thinking_wait", PS_SETTING_STRING, PS_SAMPLING_ITEM(offset, thinking_wait),                \
-     .fallback = "Wait", .identity = true,                                                       \
+     .fallback = "Wait", .identity = true, .argument = "TEXT",                                   \
      .help = "what a thought goes on with that would end before its least tokens"},              \
     {"thinking_waits", PS_SETTING_INTEGER, PS_SAMPLING_ITEM(offset, thinking_waits),             \
      .fallback = "4", .minimum = 0, .maximum = 1 << 20, .identity = true,                        \

@@ -106,21 +106,21 @@ traces_in() {
     "$potstill" traces stats "$1" --json 2>/dev/null | grep -oE '"traces":[0-9]+' | cut -d: -f2
 }
 
-# Killed in the middle and run again: the same replies, and none of them twice.
-long=(evaluate --model base=m1 --model student=m2 --dataset arith/test=4 --limit 20 --max-tokens 400
-    --temperature 1 --keep 0.05s --sequences 8)
+# Killed again and again, wherever it is, and run again: the same replies, and none of them twice.
+long=(evaluate --model base=m1 --model student=m2 --dataset arith/test=2 --limit 20 --max-tokens 400
+    --temperature 1 --keep 0.05s --sequences 8 --prefill '<think>' --thinking-budget none,100-250
+    --thinking-wait w)
 "$potstill" "${long[@]}" --out whole.db --json --quiet >whole.json 2>/dev/null
-"$potstill" "${long[@]}" --out killed.db >/dev/null 2>&1 &
-child=$!
-for _ in $(seq 500); do
-    [ "$(traces_in killed.db)" -ge 1 ] 2>/dev/null && break
-    sleep 0.01
+kept=0 halfway=0
+for delay in 0.05 0.1 0.15 0.2 0.25 0.3 0.35 0.4 0.5 0.6 0.8 1 1.5 2 3 5 8 13 21 34 55; do
+    { timeout -s KILL $delay "$potstill" "${long[@]}" --out killed.db && break; } >/dev/null 2>&1
+    before=$kept kept=$(traces_in killed.db)
+    kept=${kept:-0}
+    [ "$kept" -ge "$before" ] || fail "of $before replies a kill left $kept"
+    [ "$kept" -ge 1 ] && [ "$kept" -lt 160 ] && halfway=$((halfway + 1))
 done
-kill -9 $child
-wait $child 2>/dev/null
-kept=$(traces_in killed.db)
-{ [ "$kept" -ge 1 ] && [ "$kept" -lt 160 ]; } || fail "killed with $kept of 160 replies kept"
-expect 0 "160 replies, $((160 - kept)) of them sampled now" "${long[@]}" --out killed.db
+[ $halfway -ge 1 ] || fail 'no kill met the evaluation halfway'
+expect 0 '160 replies, 0 of them sampled now' "${long[@]}" --out killed.db
 "$potstill" "${long[@]}" --out killed.db --json --quiet | cmp - whole.json ||
     fail 'resuming gives other scores'
 [ "$("$potstill" traces hash killed.db)" = "$("$potstill" traces hash whole.db)" ] ||
