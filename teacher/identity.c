@@ -10,16 +10,11 @@ enum ps_status ps_sample_sampler_json(const struct ps_sample_sampler *sampler,
     struct ps_json_writer writer;
     ps_json_writer_begin(&writer, json);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "temperature");
-    ps_json_write_number(&writer, sampler->temperature);
-    ps_json_write_key(&writer, "top_p");
-    ps_json_write_number(&writer, sampler->top_p);
-    ps_json_write_key(&writer, "top_k");
-    ps_json_write_integer(&writer, sampler->top_k);
-    ps_json_write_key(&writer, "min_p");
-    ps_json_write_number(&writer, sampler->min_p);
-    ps_json_write_key(&writer, "seed");
-    ps_json_write_integer(&writer, (int64_t)sampler->seed);
+    ps_json_put_number(&writer, "temperature", sampler->temperature);
+    ps_json_put_number(&writer, "top_p", sampler->top_p);
+    ps_json_put_integer(&writer, "top_k", sampler->top_k);
+    ps_json_put_number(&writer, "min_p", sampler->min_p);
+    ps_json_put_integer(&writer, "seed", (int64_t)sampler->seed);
     if (ps_sample_thinking_bounds(sampler->thinking)) {
         ps_json_write_key(&writer, "thinking");
         ps_sample_thinking_write(sampler->thinking, &writer);

@@ -138,8 +138,7 @@ static enum ps_status weights_hash(const char *folder, struct ps_hash *hash,
 
 static void write_hash(struct ps_json_writer *writer, const char *key, const struct ps_hash *hash) {
     char hex[PS_HASH_HEX_SIZE];
-    ps_json_write_key(writer, key);
-    ps_json_write_string(writer, ps_hash_hex(hash, hex));
+    ps_json_put_string(writer, key, ps_hash_hex(hash, hex));
 }
 
 enum ps_status ps_local_source(const char *folder, enum ps_local_precision precision,
@@ -155,8 +154,8 @@ enum ps_status ps_local_source(const char *folder, enum ps_local_precision preci
     write_hash(&writer, "weights", &weights);
     write_hash(&writer, "tokenizer", &tokenizer);
     enum ps_status status = ps_template_write_source(folder, &writer, error);
-    ps_json_write_key(&writer, "precision");
-    ps_json_write_string(&writer, format_of(config, precision) == PS_WEIGHT_F32 ? "f32" : "bf16");
+    ps_json_put_string(&writer, "precision",
+                       format_of(config, precision) == PS_WEIGHT_F32 ? "f32" : "bf16");
     ps_json_write_key(&writer, "end_ids");
     ps_json_write_begin_array(&writer);
     for (size_t i = 0; i < config->end_count; i++)
@@ -175,21 +174,14 @@ enum ps_status ps_local_provenance(const struct ps_local *local, enum ps_thought
     bool known = uname(&machine) == 0;
     ps_json_writer_begin(&writer, json);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "engine");
-    ps_json_write_string(&writer, "potstill");
-    ps_json_write_key(&writer, "version");
-    ps_json_write_string(&writer, PS_VERSION);
-    ps_json_write_key(&writer, "backend");
-    ps_json_write_string(&writer, local->compute->name);
-    ps_json_write_key(&writer, "kernels");
-    ps_json_write_string(&writer, local->compute->kernels);
-    ps_json_write_key(&writer, "threads");
-    ps_json_write_integer(&writer, local->compute->threads);
-    ps_json_write_key(&writer, "thinking");
-    ps_json_write_string(&writer, ps_thought_name(thought));
+    ps_json_put_string(&writer, "engine", "potstill");
+    ps_json_put_string(&writer, "version", PS_VERSION);
+    ps_json_put_string(&writer, "backend", local->compute->name);
+    ps_json_put_string(&writer, "kernels", local->compute->kernels);
+    ps_json_put_integer(&writer, "threads", local->compute->threads);
+    ps_json_put_string(&writer, "thinking", ps_thought_name(thought));
     ps_json_put_string(&writer, "model", local->folder);
-    ps_json_write_key(&writer, "machine");
-    ps_json_write_string(&writer, known ? machine.nodename : NULL);
+    ps_json_put_string(&writer, "machine", known ? machine.nodename : NULL);
     ps_json_write_end_object(&writer);
     return ps_json_writer_end(&writer, error);
 }

@@ -38,16 +38,6 @@ bool ps_sample_thinking_read(const char *text, struct ps_sample_thinking *thinki
 
 /* ---- what it is known by ---- */
 
-static void write_text(struct ps_json_writer *writer, const char *key, const char *text) {
-    ps_json_write_key(writer, key);
-    ps_json_write_string(writer, text);
-}
-
-static void write_integer(struct ps_json_writer *writer, const char *key, int64_t value) {
-    ps_json_write_key(writer, key);
-    ps_json_write_integer(writer, value);
-}
-
 bool ps_sample_thinking_bounds(const struct ps_sample_thinking *thinking) {
     return thinking && (thinking->most >= 0 || (thinking->least > 0 && thinking->waits > 0));
 }
@@ -56,13 +46,13 @@ void ps_sample_thinking_write(const struct ps_sample_thinking *thinking,
                               struct ps_json_writer *writer) {
     ps_json_write_begin_object(writer);
     if (thinking->most >= 0) {
-        write_integer(writer, "most", thinking->most);
-        write_text(writer, "end", thinking->end);
+        ps_json_put_integer(writer, "most", thinking->most);
+        ps_json_put_string(writer, "end", thinking->end);
     }
     if (thinking->least > 0 && thinking->waits > 0) {
-        write_integer(writer, "least", thinking->least);
-        write_integer(writer, "waits", thinking->waits);
-        write_text(writer, "wait", thinking->wait);
+        ps_json_put_integer(writer, "least", thinking->least);
+        ps_json_put_integer(writer, "waits", thinking->waits);
+        ps_json_put_string(writer, "wait", thinking->wait);
     }
     ps_json_write_end_object(writer);
 }

@@ -275,16 +275,14 @@ static void write_value(const struct ps_setting *setting, void *member, bool ide
     case PS_SETTING_STRING_MAP:
         ps_json_write_begin_object(writer);
         for (size_t i = 0; i < string_map->count; i++) {
-            ps_json_write_key(writer, string_map->items[i].key);
-            ps_json_write_string(writer, string_map->items[i].value);
+            ps_json_put_string(writer, string_map->items[i].key, string_map->items[i].value);
         }
         ps_json_write_end_object(writer);
         break;
     case PS_SETTING_NUMBER_MAP:
         ps_json_write_begin_object(writer);
         for (size_t i = 0; i < number_map->count; i++) {
-            ps_json_write_key(writer, number_map->items[i].key);
-            ps_json_write_number(writer, number_map->items[i].value);
+            ps_json_put_number(writer, number_map->items[i].key, number_map->items[i].value);
         }
         ps_json_write_end_object(writer);
         break;

@@ -40,8 +40,7 @@ static void describe(struct ps_json_writer *json, const struct ps_safetensors_te
                      uint64_t first, uint64_t last) {
     ps_json_write_key(json, tensor->name);
     ps_json_write_begin_object(json);
-    ps_json_write_key(json, "dtype");
-    ps_json_write_string(json, ps_dtype_name(tensor->dtype));
+    ps_json_put_string(json, "dtype", ps_dtype_name(tensor->dtype));
     ps_json_write_key(json, "shape");
     ps_json_write_begin_array(json);
     for (int i = 0; i < tensor->shape.rank; i++)
@@ -64,8 +63,7 @@ static enum ps_status build_header(const struct ps_safetensors_tensor *tensors, 
     ps_json_write_begin_object(&json);
     ps_json_write_key(&json, "__metadata__");
     ps_json_write_begin_object(&json);
-    ps_json_write_key(&json, "format");
-    ps_json_write_string(&json, "pt");
+    ps_json_put_string(&json, "format", "pt");
     ps_json_write_end_object(&json);
     for (size_t i = 0; i < count; i++) {
         uint64_t bytes, end;

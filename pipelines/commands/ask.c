@@ -140,16 +140,12 @@ static enum ps_status print_json(const struct answer *answer, uint64_t seed, dou
         ps_json_write_null(&writer);
     ps_json_write_key(&writer, "content");
     ps_json_write_text(&writer, parts.content, parts.content_size);
-    ps_json_write_key(&writer, "finish_reason");
-    ps_json_write_string(&writer, answer->finish == PS_GENERATE_STOP ? "stop" : "length");
-    ps_json_write_key(&writer, "prompt_tokens");
-    ps_json_write_integer(&writer, answer->prompt_tokens);
-    ps_json_write_key(&writer, "output_tokens");
-    ps_json_write_integer(&writer, answer->tokens);
-    ps_json_write_key(&writer, "seconds");
-    ps_json_write_number(&writer, seconds);
-    ps_json_write_key(&writer, "seed");
-    ps_json_write_integer(&writer, (int64_t)seed);
+    ps_json_put_string(&writer, "finish_reason",
+                       answer->finish == PS_GENERATE_STOP ? "stop" : "length");
+    ps_json_put_integer(&writer, "prompt_tokens", answer->prompt_tokens);
+    ps_json_put_integer(&writer, "output_tokens", answer->tokens);
+    ps_json_put_number(&writer, "seconds", seconds);
+    ps_json_put_integer(&writer, "seed", (int64_t)seed);
     ps_json_write_end_object(&writer);
     enum ps_status status = ps_json_writer_end(&writer, error);
     if (status == PS_OK) puts(text.data);

@@ -29,11 +29,9 @@ double ps_bench_peak(enum ps_bench_clock clock, const struct ps_compute *compute
 }
 
 void ps_bench_number(struct ps_json_writer *json, const char *key, double value) {
-    ps_json_write_key(json, key);
-    ps_json_write_number(json, value);
+    ps_json_put_number(json, key, value);
 }
 
 void ps_bench_string(struct ps_json_writer *json, const char *key, const char *value) {
-    ps_json_write_key(json, key);
-    ps_json_write_string(json, value);
+    ps_json_put_string(json, key, value);
 }

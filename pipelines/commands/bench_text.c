@@ -81,12 +81,9 @@ static enum ps_status print_json(const struct ps_texts *texts, const struct resu
     ps_buffer_init(&text, 1 << 12);
     ps_json_writer_begin(&json, &text);
     ps_json_write_begin_object(&json);
-    ps_json_write_key(&json, "texts");
-    ps_json_write_integer(&json, (int64_t)texts->count);
-    ps_json_write_key(&json, "bytes");
-    ps_json_write_integer(&json, (int64_t)texts->bytes);
-    ps_json_write_key(&json, "tokens");
-    ps_json_write_integer(&json, (int64_t)result->tokens);
+    ps_json_put_integer(&json, "texts", (int64_t)texts->count);
+    ps_json_put_integer(&json, "bytes", (int64_t)texts->bytes);
+    ps_json_put_integer(&json, "tokens", (int64_t)result->tokens);
     ps_bench_number(&json, "first_mb_per_second", result->first);
     ps_bench_number(&json, "mb_per_second", result->median);
     ps_json_write_end_object(&json);

@@ -8,22 +8,14 @@ enum { OUTPUT_LIMIT = 1 << 24 };
 
 void ps_dataset_write_source(struct ps_json_writer *writer,
                              const struct ps_dataset_source *source) {
-    ps_json_write_key(writer, "about");
-    ps_json_write_string(writer, source->about);
-    ps_json_write_key(writer, "licence");
-    ps_json_write_string(writer, source->licence);
-    ps_json_write_key(writer, "origin");
-    ps_json_write_string(writer, source->origin);
-    ps_json_write_key(writer, "test");
-    ps_json_write_bool(writer, source->test);
-    ps_json_write_key(writer, "profile");
-    ps_json_write_string(writer, source->profile);
-    ps_json_write_key(writer, "prompt");
-    ps_json_write_string(writer, source->prompt);
-    ps_json_write_key(writer, "path");
-    ps_json_write_string(writer, source->path);
-    ps_json_write_key(writer, "sha256");
-    ps_json_write_string(writer, source->sha256[0] ? source->sha256 : NULL);
+    ps_json_put_string(writer, "about", source->about);
+    ps_json_put_string(writer, "licence", source->licence);
+    ps_json_put_string(writer, "origin", source->origin);
+    ps_json_put_bool(writer, "test", source->test);
+    ps_json_put_string(writer, "profile", source->profile);
+    ps_json_put_string(writer, "prompt", source->prompt);
+    ps_json_put_string(writer, "path", source->path);
+    ps_json_put_string(writer, "sha256", source->sha256[0] ? source->sha256 : NULL);
 }
 
 static enum ps_status print_json(const struct ps_dataset_listing *list, size_t count,
@@ -37,10 +29,8 @@ static enum ps_status print_json(const struct ps_dataset_listing *list, size_t c
     ps_json_write_begin_array(&writer);
     for (size_t i = 0; i < count; i++) {
         ps_json_write_begin_object(&writer);
-        ps_json_write_key(&writer, "name");
-        ps_json_write_string(&writer, list[i].name);
-        ps_json_write_key(&writer, "present");
-        ps_json_write_bool(&writer, list[i].present);
+        ps_json_put_string(&writer, "name", list[i].name);
+        ps_json_put_bool(&writer, "present", list[i].present);
         ps_dataset_write_source(&writer, &list[i].source);
         ps_json_write_end_object(&writer);
     }

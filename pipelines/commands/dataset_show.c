@@ -27,11 +27,9 @@ static void write_row(struct ps_json_writer *writer, const struct ps_dataset_row
                  {"subject", row->subject}};
     ps_json_write_begin_object(writer);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        ps_json_write_key(writer, texts[i].key);
-        ps_json_write_string(writer, texts[i].text);
+        ps_json_put_string(writer, texts[i].key, texts[i].text);
     }
-    ps_json_write_key(writer, "level");
-    ps_json_write_integer(writer, row->level);
+    ps_json_put_integer(writer, "level", row->level);
     ps_json_write_end_object(writer);
 }
 
@@ -43,14 +41,11 @@ static enum ps_status print_json(const struct ps_dataset_listing *entry,
     ps_buffer_init(&buffer, OUTPUT_LIMIT);
     ps_json_writer_begin(&writer, &buffer);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "name");
-    ps_json_write_string(&writer, entry->name);
-    ps_json_write_key(&writer, "present");
-    ps_json_write_bool(&writer, set);
+    ps_json_put_string(&writer, "name", entry->name);
+    ps_json_put_bool(&writer, "present", set);
     ps_dataset_write_source(&writer, set ? set->sources[0] : &entry->source);
     if (set) {
-        ps_json_write_key(&writer, "rows");
-        ps_json_write_integer(&writer, (int64_t)set->count);
+        ps_json_put_integer(&writer, "rows", (int64_t)set->count);
         ps_json_write_key(&writer, "first");
         ps_json_write_begin_array(&writer);
         for (size_t i = 0; i < rows; i++) write_row(&writer, &set->rows[i]);

@@ -43,8 +43,7 @@ static enum ps_status answer_error(const char *message, struct ps_buffer *out,
     out->size = 0;
     ps_json_writer_begin(&writer, out);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "error");
-    ps_json_write_string(&writer, message);
+    ps_json_put_string(&writer, "error", message);
     ps_json_write_end_object(&writer);
     return ps_json_writer_end(&writer, error);
 }

@@ -64,19 +64,8 @@ static uint64_t weight_bytes(const struct subject *subject) {
 
 /* ---- JSON ---- */
 
-static void integer(struct ps_json_writer *json, const char *key, int64_t value) {
-    ps_json_write_key(json, key);
-    ps_json_write_integer(json, value);
-}
-
-static void string(struct ps_json_writer *json, const char *key, const char *value) {
-    ps_json_write_key(json, key);
-    ps_json_write_string(json, value);
-}
-
 static void boolean(struct ps_json_writer *json, const char *key, bool value) {
-    ps_json_write_key(json, key);
-    ps_json_write_bool(json, value);
+    ps_json_put_bool(json, key, value);
 }
 
 static void write_tensors(struct ps_json_writer *json, const struct subject *subject) {
@@ -85,7 +74,7 @@ static void write_tensors(struct ps_json_writer *json, const struct subject *sub
     for (size_t i = 0; i < subject->parameters->count; i++) {
         const struct ps_parameter *parameter = &subject->parameters->items[i];
         ps_json_write_begin_object(json);
-        string(json, "name", parameter->name);
+        ps_json_put_string(json, "name", parameter->name);
         ps_json_write_key(json, "shape");
         ps_json_write_begin_array(json);
         for (int j = 0; j < parameter->shape.rank; j++)
@@ -104,25 +93,25 @@ static enum ps_status print_json(const struct subject *subject, bool tensors,
     ps_buffer_init(&buffer, SIZE_MAX / 2);
     ps_json_writer_begin(&json, &buffer);
     ps_json_write_begin_object(&json);
-    string(&json, "model_type", config->model_type);
-    string(&json, "architecture", config->architecture);
+    ps_json_put_string(&json, "model_type", config->model_type);
+    ps_json_put_string(&json, "architecture", config->architecture);
     boolean(&json, "weights", subject->files != NULL);
-    string(&json, "dtype", ps_dtype_name(config->dtype));
-    integer(&json, "parameters", (int64_t)subject->parameters->total);
-    integer(&json, "active_parameters", (int64_t)subject->parameters->active);
-    integer(&json, "bytes", (int64_t)weight_bytes(subject));
-    integer(&json, "layers", config->layers);
-    integer(&json, "hidden_size", config->hidden_size);
-    integer(&json, "intermediate_size", config->intermediate_size);
-    integer(&json, "heads", config->heads);
-    integer(&json, "key_value_heads", config->key_value_heads);
-    integer(&json, "head_size", config->head_size);
-    integer(&json, "vocabulary", config->vocabulary);
-    integer(&json, "max_positions", config->max_positions);
+    ps_json_put_string(&json, "dtype", ps_dtype_name(config->dtype));
+    ps_json_put_integer(&json, "parameters", (int64_t)subject->parameters->total);
+    ps_json_put_integer(&json, "active_parameters", (int64_t)subject->parameters->active);
+    ps_json_put_integer(&json, "bytes", (int64_t)weight_bytes(subject));
+    ps_json_put_integer(&json, "layers", config->layers);
+    ps_json_put_integer(&json, "hidden_size", config->hidden_size);
+    ps_json_put_integer(&json, "intermediate_size", config->intermediate_size);
+    ps_json_put_integer(&json, "heads", config->heads);
+    ps_json_put_integer(&json, "key_value_heads", config->key_value_heads);
+    ps_json_put_integer(&json, "head_size", config->head_size);
+    ps_json_put_integer(&json, "vocabulary", config->vocabulary);
+    ps_json_put_integer(&json, "max_positions", config->max_positions);
     boolean(&json, "tied_embeddings", config->tie_embeddings);
-    integer(&json, "experts", config->experts);
-    integer(&json, "experts_per_token", config->experts_per_token);
-    integer(&json, "expert_intermediate_size", config->expert_intermediate_size);
+    ps_json_put_integer(&json, "experts", config->experts);
+    ps_json_put_integer(&json, "experts_per_token", config->experts_per_token);
+    ps_json_put_integer(&json, "expert_intermediate_size", config->expert_intermediate_size);
     ps_json_write_key(&json, "end_ids");
     ps_json_write_begin_array(&json);
     for (size_t i = 0; i < config->end_count; i++) ps_json_write_integer(&json, config->end_ids[i]);

@@ -40,12 +40,9 @@ static enum ps_status report(const struct ps_call *call, const struct ps_paramet
     ps_buffer_init(&buffer, 1 << 16);
     ps_json_writer_begin(&json, &buffer);
     ps_json_write_begin_object(&json);
-    ps_json_write_key(&json, "path");
-    ps_json_write_string(&json, settings->out);
-    ps_json_write_key(&json, "parameters");
-    ps_json_write_integer(&json, (int64_t)parameters->total);
-    ps_json_write_key(&json, "active_parameters");
-    ps_json_write_integer(&json, (int64_t)parameters->active);
+    ps_json_put_string(&json, "path", settings->out);
+    ps_json_put_integer(&json, "parameters", (int64_t)parameters->total);
+    ps_json_put_integer(&json, "active_parameters", (int64_t)parameters->active);
     ps_json_write_end_object(&json);
     enum ps_status status = ps_json_writer_end(&json, error);
     if (status == PS_OK) puts(buffer.data);

@@ -56,8 +56,7 @@ static enum ps_status print(const struct ps_call *call, const struct ps_sample_r
     ps_buffer_init(&text, 1 << 20);
     ps_json_writer_begin(&writer, &text);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "store");
-    ps_json_write_string(&writer, call->arguments.items[0]);
+    ps_json_put_string(&writer, "store", call->arguments.items[0]);
     ps_sampling_write_report(&writer, report, traces);
     ps_json_write_end_object(&writer);
     enum ps_status status = ps_json_writer_end(&writer, error);

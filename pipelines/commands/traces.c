@@ -124,16 +124,6 @@ enum ps_status ps_traces_find(struct ps_store *store, int64_t id, struct ps_stor
     return status;
 }
 
-static void integer(struct ps_json_writer *json, const char *key, int64_t value) {
-    ps_json_write_key(json, key);
-    ps_json_write_integer(json, value);
-}
-
-static void string(struct ps_json_writer *json, const char *key, const char *value) {
-    ps_json_write_key(json, key);
-    ps_json_write_string(json, value);
-}
-
 void ps_traces_print_token(const struct ps_tokenizer *tokenizer, int32_t id) {
     struct ps_buffer text;
     struct ps_json_writer writer;
@@ -148,24 +138,24 @@ void ps_traces_print_token(const struct ps_tokenizer *tokenizer, int32_t id) {
 
 void ps_traces_write_row(struct ps_json_writer *json, const struct ps_store_row *row) {
     char hex[PS_HASH_HEX_SIZE];
-    integer(json, "id", row->id);
-    string(json, "prompt", ps_hash_hex(&row->prompt_hash, hex));
-    string(json, "source", row->source);
-    integer(json, "sample", row->key.sample);
-    string(json, "dataset", row->dataset);
-    string(json, "split", row->split);
+    ps_json_put_integer(json, "id", row->id);
+    ps_json_put_string(json, "prompt", ps_hash_hex(&row->prompt_hash, hex));
+    ps_json_put_string(json, "source", row->source);
+    ps_json_put_integer(json, "sample", row->key.sample);
+    ps_json_put_string(json, "dataset", row->dataset);
+    ps_json_put_string(json, "split", row->split);
     ps_json_write_key(json, "row");
     if (row->dataset)
         ps_json_write_integer(json, row->row);
     else
         ps_json_write_null(json);
-    string(json, "gold", row->gold);
-    string(json, "verdict", row->verdict);
-    string(json, "extracted", row->extracted);
-    string(json, "finish_reason", ps_store_finish_name(row->finish));
-    integer(json, "prompt_tokens", row->prompt_tokens);
-    integer(json, "output_tokens", row->output_tokens);
-    integer(json, "max_tokens", row->max_tokens);
-    integer(json, "text_bytes", row->reasoning_size + row->content_size);
-    integer(json, "time", row->time);
+    ps_json_put_string(json, "gold", row->gold);
+    ps_json_put_string(json, "verdict", row->verdict);
+    ps_json_put_string(json, "extracted", row->extracted);
+    ps_json_put_string(json, "finish_reason", ps_store_finish_name(row->finish));
+    ps_json_put_integer(json, "prompt_tokens", row->prompt_tokens);
+    ps_json_put_integer(json, "output_tokens", row->output_tokens);
+    ps_json_put_integer(json, "max_tokens", row->max_tokens);
+    ps_json_put_integer(json, "text_bytes", row->reasoning_size + row->content_size);
+    ps_json_put_integer(json, "time", row->time);
 }

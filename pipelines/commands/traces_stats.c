@@ -3,17 +3,12 @@
 
 #include <stdio.h>
 
-static void integer(struct ps_json_writer *json, const char *key, int64_t value) {
-    ps_json_write_key(json, key);
-    ps_json_write_integer(json, value);
-}
-
 static void counts_json(struct ps_json_writer *json, const char *key,
                         const struct ps_store_count *counts, size_t room) {
     ps_json_write_key(json, key);
     ps_json_write_begin_object(json);
     for (size_t i = 0; i < room && counts[i].count; i++)
-        integer(json, counts[i].name, counts[i].count);
+        ps_json_put_integer(json, counts[i].name, counts[i].count);
     ps_json_write_end_object(json);
 }
 
@@ -27,17 +22,17 @@ static enum ps_status print_json(const struct ps_store_stats *stats, struct ps_e
     ps_buffer_init(&buffer, 1 << 20);
     ps_json_writer_begin(&json, &buffer);
     ps_json_write_begin_object(&json);
-    integer(&json, "traces", stats->traces);
-    integer(&json, "prompts", stats->prompts);
-    integer(&json, "tokens", stats->tokens);
-    integer(&json, "items", stats->items);
-    integer(&json, "partials", stats->partials);
-    integer(&json, "attempts", stats->attempts);
-    integer(&json, "text_bytes", stats->text_bytes);
-    integer(&json, "body_bytes", stats->body_bytes);
-    integer(&json, "ids_bytes", stats->ids_bytes);
-    integer(&json, "logprobs_bytes", stats->logprobs_bytes);
-    integer(&json, "file_bytes", stats->file_bytes);
+    ps_json_put_integer(&json, "traces", stats->traces);
+    ps_json_put_integer(&json, "prompts", stats->prompts);
+    ps_json_put_integer(&json, "tokens", stats->tokens);
+    ps_json_put_integer(&json, "items", stats->items);
+    ps_json_put_integer(&json, "partials", stats->partials);
+    ps_json_put_integer(&json, "attempts", stats->attempts);
+    ps_json_put_integer(&json, "text_bytes", stats->text_bytes);
+    ps_json_put_integer(&json, "body_bytes", stats->body_bytes);
+    ps_json_put_integer(&json, "ids_bytes", stats->ids_bytes);
+    ps_json_put_integer(&json, "logprobs_bytes", stats->logprobs_bytes);
+    ps_json_put_integer(&json, "file_bytes", stats->file_bytes);
     ps_json_put_number(&json, "ids_bytes_per_token", per(stats->ids_bytes, stats->ids_tokens));
     ps_json_put_number(&json, "logprobs_bytes_per_token",
                        per(stats->logprobs_bytes, stats->logprobs_tokens));

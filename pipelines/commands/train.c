@@ -68,8 +68,7 @@ static enum ps_status print(const struct ps_call *call, const struct ps_training
     ps_buffer_init(&text, 1 << 16);
     ps_json_writer_begin(&writer, &text);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "out");
-    ps_json_write_string(&writer, out);
+    ps_json_put_string(&writer, "out", out);
     ps_training_write_result(train, result, &writer);
     ps_json_write_end_object(&writer);
     enum ps_status status = ps_json_writer_end(&writer, error);

@@ -260,19 +260,15 @@ enum ps_status ps_stage_identity(struct ps_pipeline *pipeline, const struct ps_s
     struct ps_settings part = {stage->kind->settings, (void *)stage->settings};
     ps_json_writer_begin(&writer, text);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "date");
-    ps_json_write_string(&writer, pipeline->values.date);
+    ps_json_put_string(&writer, "date", pipeline->values.date);
     ps_json_write_key(&writer, "inputs");
     ps_json_write_begin_object(&writer);
     for (size_t i = 0; i < stage->input_count; i++) {
-        ps_json_write_key(&writer, stage->inputs[i]->id);
-        ps_json_write_string(&writer, stage->inputs[i]->fingerprint);
+        ps_json_put_string(&writer, stage->inputs[i]->id, stage->inputs[i]->fingerprint);
     }
     ps_json_write_end_object(&writer);
-    ps_json_write_key(&writer, "kind");
-    ps_json_write_string(&writer, stage->kind->name);
-    ps_json_write_key(&writer, "limit");
-    ps_json_write_integer(&writer, pipeline->limit);
+    ps_json_put_string(&writer, "kind", stage->kind->name);
+    ps_json_put_integer(&writer, "limit", pipeline->limit);
     ps_json_write_key(&writer, "references");
     PS_TRY(write_references(pipeline, 0, pipeline->catalog, &part, stage->node, &writer, error));
     ps_json_write_key(&writer, "results");
@@ -280,8 +276,7 @@ enum ps_status ps_stage_identity(struct ps_pipeline *pipeline, const struct ps_s
     for (size_t i = 0; i < stage->input_count; i++)
         PS_TRY(write_result(pipeline, stage->inputs[i], &writer, error));
     ps_json_write_end_object(&writer);
-    ps_json_write_key(&writer, "seed");
-    ps_json_write_integer(&writer, pipeline->values.seed);
+    ps_json_put_integer(&writer, "seed", pipeline->values.seed);
     ps_json_write_key(&writer, "settings");
     ps_settings_write(&part, 1, true, &writer);
     ps_json_write_end_object(&writer);

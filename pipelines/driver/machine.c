@@ -72,24 +72,17 @@ enum ps_status ps_machine_examine(struct ps_machine *machine, struct ps_error *e
     return PS_OK;
 }
 
-static void string(struct ps_json_writer *writer, const char *key, const char *value) {
-    ps_json_write_key(writer, key);
-    ps_json_write_string(writer, value);
-}
-
 void ps_machine_write(const struct ps_machine *machine, struct ps_json_writer *writer) {
-    string(writer, "host", machine->host);
-    string(writer, "system", machine->system);
-    string(writer, "processor", machine->processor);
-    ps_json_write_key(writer, "processors");
-    ps_json_write_integer(writer, machine->processors);
-    ps_json_write_key(writer, "memory_gb");
-    ps_json_write_number(writer, machine->memory);
-    string(writer, "kernels", machine->choice.family);
-    string(writer, "kernels_because", machine->why);
+    ps_json_put_string(writer, "host", machine->host);
+    ps_json_put_string(writer, "system", machine->system);
+    ps_json_put_string(writer, "processor", machine->processor);
+    ps_json_put_integer(writer, "processors", machine->processors);
+    ps_json_put_number(writer, "memory_gb", machine->memory);
+    ps_json_put_string(writer, "kernels", machine->choice.family);
+    ps_json_put_string(writer, "kernels_because", machine->why);
     ps_json_write_key(writer, "libraries");
     ps_json_write_begin_object(writer);
     for (int i = 0; i < PS_MACHINE_LIBRARIES; i++)
-        string(writer, machine->libraries[i].name, machine->libraries[i].version);
+        ps_json_put_string(writer, machine->libraries[i].name, machine->libraries[i].version);
     ps_json_write_end_object(writer);
 }

@@ -71,18 +71,14 @@ static void print_state(const struct stage_state *state, FILE *out) {
 
 static void write_state(const struct stage_state *state, struct ps_json_writer *writer) {
     ps_json_write_begin_object(writer);
-    ps_json_write_key(writer, "id");
-    ps_json_write_string(writer, state->id);
-    ps_json_write_key(writer, "state");
-    ps_json_write_string(writer, state->state);
+    ps_json_put_string(writer, "id", state->id);
+    ps_json_put_string(writer, "state", state->state);
     if (state->seconds >= 0) {
-        ps_json_write_key(writer, "seconds");
-        ps_json_write_number(writer, state->seconds);
+        ps_json_put_number(writer, "seconds", state->seconds);
     }
     if (state->changed) ps_json_put_string(writer, "changed", state->changed);
     if (state->detail[0]) {
-        ps_json_write_key(writer, "progress");
-        ps_json_write_string(writer, state->detail);
+        ps_json_put_string(writer, "progress", state->detail);
     }
     ps_json_write_end_object(writer);
 }
@@ -105,8 +101,7 @@ enum ps_status ps_run_status(const char *run_directory, bool json, FILE *out,
     ps_json_writer_begin(&writer, &text);
     PS_TRY_DONE(ps_json_array(run, "stages", &stages, error));
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "running");
-    ps_json_write_bool(&writer, running);
+    ps_json_put_bool(&writer, "running", running);
     ps_json_write_key(&writer, "stages");
     ps_json_write_begin_array(&writer);
     if (!json && running)

@@ -4,28 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-static void text(struct ps_json_writer *writer, const char *key, const char *value) {
-    ps_json_write_key(writer, key);
-    ps_json_write_string(writer, value);
-}
-
-static void integer(struct ps_json_writer *writer, const char *key, int64_t value) {
-    ps_json_write_key(writer, key);
-    ps_json_write_integer(writer, value);
-}
-
-static void number(struct ps_json_writer *writer, const char *key, double value) {
-    ps_json_write_key(writer, key);
-    if (isnan(value))
-        ps_json_write_null(writer);
-    else
-        ps_json_write_number(writer, value);
-}
-
 static void write_rate(struct ps_json_writer *writer, const struct ps_result_rate *rate) {
-    number(writer, "value", rate->value);
-    number(writer, "low", rate->low);
-    number(writer, "high", rate->high);
+    ps_json_put_number(writer, "value", rate->value);
+    ps_json_put_number(writer, "low", rate->low);
+    ps_json_put_number(writer, "high", rate->high);
 }
 
 static const char *const forms[] = {"wilson", "exact"};
@@ -35,7 +17,7 @@ static void write_passes(const struct ps_result *result, struct ps_json_writer *
     ps_json_write_begin_array(writer);
     for (size_t i = 0; i < result->pass_count; i++) {
         ps_json_write_begin_object(writer);
-        integer(writer, "k", (int64_t)2 << i);
+        ps_json_put_integer(writer, "k", (int64_t)2 << i);
         write_rate(writer, &result->passes[i]);
         ps_json_write_end_object(writer);
     }
@@ -47,7 +29,7 @@ static void write_passes(const struct ps_result *result, struct ps_json_writer *
     }
     ps_json_write_begin_object(writer);
     write_rate(writer, &result->majority);
-    number(writer, "tied", result->tied);
+    ps_json_put_number(writer, "tied", result->tied);
     ps_json_write_end_object(writer);
 }
 
@@ -57,13 +39,13 @@ static void write_limits(const struct ps_result *result, struct ps_json_writer *
     for (size_t i = 0; i < result->limit_count; i++) {
         const struct ps_result_limit *limit = &result->limits[i];
         ps_json_write_begin_object(writer);
-        integer(writer, "max_tokens", limit->max_tokens);
-        number(writer, "pass_at_1", limit->pass_at_1);
-        number(writer, "low", limit->low);
-        number(writer, "high", limit->high);
-        number(writer, "truncated", limit->truncated);
-        number(writer, "no_answer", limit->no_answer);
-        number(writer, "mean_tokens", limit->mean_tokens);
+        ps_json_put_integer(writer, "max_tokens", limit->max_tokens);
+        ps_json_put_number(writer, "pass_at_1", limit->pass_at_1);
+        ps_json_put_number(writer, "low", limit->low);
+        ps_json_put_number(writer, "high", limit->high);
+        ps_json_put_number(writer, "truncated", limit->truncated);
+        ps_json_put_number(writer, "no_answer", limit->no_answer);
+        ps_json_put_number(writer, "mean_tokens", limit->mean_tokens);
         ps_json_write_end_object(writer);
     }
     ps_json_write_end_array(writer);
@@ -71,35 +53,35 @@ static void write_limits(const struct ps_result *result, struct ps_json_writer *
 
 static void write_result(const struct ps_result *result, struct ps_json_writer *writer) {
     ps_json_write_begin_object(writer);
-    text(writer, "model", result->model);
-    text(writer, "role", result->role);
-    text(writer, "dataset", result->dataset);
+    ps_json_put_string(writer, "model", result->model);
+    ps_json_put_string(writer, "role", result->role);
+    ps_json_put_string(writer, "dataset", result->dataset);
     if (result->budget) {
-        text(writer, "of", result->of);
-        text(writer, "budget", result->budget);
+        ps_json_put_string(writer, "of", result->of);
+        ps_json_put_string(writer, "budget", result->budget);
     }
-    integer(writer, "problems", result->problems);
-    integer(writer, "samples", result->samples);
-    integer(writer, "max_tokens", result->max_tokens);
-    number(writer, "pass_at_1", result->pass_at_1);
-    number(writer, "low", result->low);
-    number(writer, "high", result->high);
-    number(writer, "truncated", result->truncated);
-    number(writer, "no_answer", result->no_answer);
-    number(writer, "mean_tokens", result->mean_tokens);
+    ps_json_put_integer(writer, "problems", result->problems);
+    ps_json_put_integer(writer, "samples", result->samples);
+    ps_json_put_integer(writer, "max_tokens", result->max_tokens);
+    ps_json_put_number(writer, "pass_at_1", result->pass_at_1);
+    ps_json_put_number(writer, "low", result->low);
+    ps_json_put_number(writer, "high", result->high);
+    ps_json_put_number(writer, "truncated", result->truncated);
+    ps_json_put_number(writer, "no_answer", result->no_answer);
+    ps_json_put_number(writer, "mean_tokens", result->mean_tokens);
     write_passes(result, writer);
-    text(writer, "interval", forms[result->form]);
-    if (result->total > result->problems) integer(writer, "total", result->total);
+    ps_json_put_string(writer, "interval", forms[result->form]);
+    if (result->total > result->problems) ps_json_put_integer(writer, "total", result->total);
     write_limits(result, writer);
     ps_json_write_end_object(writer);
 }
 
 static void write_difference(struct ps_json_writer *writer,
                              const struct ps_result_difference *difference) {
-    number(writer, "value", difference->value);
-    number(writer, "low", difference->low);
-    number(writer, "high", difference->high);
-    number(writer, "p", difference->p);
+    ps_json_put_number(writer, "value", difference->value);
+    ps_json_put_number(writer, "low", difference->low);
+    ps_json_put_number(writer, "high", difference->high);
+    ps_json_put_number(writer, "p", difference->p);
 }
 
 static void write_differences(const struct ps_result_pair *pair, struct ps_json_writer *writer) {
@@ -107,7 +89,7 @@ static void write_differences(const struct ps_result_pair *pair, struct ps_json_
     ps_json_write_begin_array(writer);
     for (size_t i = 0; i < pair->pass_count; i++) {
         ps_json_write_begin_object(writer);
-        integer(writer, "k", (int64_t)2 << i);
+        ps_json_put_integer(writer, "k", (int64_t)2 << i);
         write_difference(writer, &pair->passes[i]);
         ps_json_write_end_object(writer);
     }
@@ -124,17 +106,17 @@ static void write_differences(const struct ps_result_pair *pair, struct ps_json_
 
 static void write_pair(const struct ps_result_pair *pair, struct ps_json_writer *writer) {
     ps_json_write_begin_object(writer);
-    text(writer, "a", pair->a);
-    text(writer, "b", pair->b);
-    text(writer, "dataset", pair->dataset);
-    number(writer, "difference", pair->difference);
-    number(writer, "low", pair->low);
-    number(writer, "high", pair->high);
-    number(writer, "p", pair->p);
-    number(writer, "detectable", pair->detectable);
-    text(writer, "test", pair->test);
-    integer(writer, "a_better", pair->a_better);
-    integer(writer, "b_better", pair->b_better);
+    ps_json_put_string(writer, "a", pair->a);
+    ps_json_put_string(writer, "b", pair->b);
+    ps_json_put_string(writer, "dataset", pair->dataset);
+    ps_json_put_number(writer, "difference", pair->difference);
+    ps_json_put_number(writer, "low", pair->low);
+    ps_json_put_number(writer, "high", pair->high);
+    ps_json_put_number(writer, "p", pair->p);
+    ps_json_put_number(writer, "detectable", pair->detectable);
+    ps_json_put_string(writer, "test", pair->test);
+    ps_json_put_integer(writer, "a_better", pair->a_better);
+    ps_json_put_integer(writer, "b_better", pair->b_better);
     write_differences(pair, writer);
     ps_json_write_end_object(writer);
 }

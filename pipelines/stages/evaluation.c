@@ -280,20 +280,15 @@ void ps_evaluation_write(const struct ps_evaluation *evaluation,
                          struct ps_json_writer *writer) {
     ps_results_write(outcome->results, outcome->result_count, outcome->pairs, outcome->pair_count,
                      writer);
-    ps_json_write_key(writer, "grader");
-    ps_json_write_string(writer, ps_grade_version());
+    ps_json_put_string(writer, "grader", ps_grade_version());
     ps_json_write_key(writer, "models");
     ps_json_write_begin_array(writer);
     for (size_t i = 0; i < evaluation->model_count; i++) {
         ps_json_write_begin_object(writer);
-        ps_json_write_key(writer, "model");
-        ps_json_write_string(writer, evaluation->models[i].name);
-        ps_json_write_key(writer, "role");
-        ps_json_write_string(writer, evaluation->models[i].role);
-        ps_json_write_key(writer, "source");
-        ps_json_write_integer(writer, outcome->traces_of[i]->source);
-        ps_json_write_key(writer, "sampler");
-        ps_json_write_integer(writer, outcome->traces_of[i]->sampler);
+        ps_json_put_string(writer, "model", evaluation->models[i].name);
+        ps_json_put_string(writer, "role", evaluation->models[i].role);
+        ps_json_put_integer(writer, "source", outcome->traces_of[i]->source);
+        ps_json_put_integer(writer, "sampler", outcome->traces_of[i]->sampler);
         ps_json_write_end_object(writer);
     }
     ps_json_write_end_array(writer);

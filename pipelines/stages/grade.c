@@ -100,8 +100,7 @@ static enum ps_status write_result(const struct ps_stage_context *context,
     struct ps_stage_result file;
     int64_t traces = 0;
     ps_stage_result_begin(&file);
-    ps_json_write_key(&file.writer, "grader");
-    ps_json_write_string(&file.writer, ps_grade_version());
+    ps_json_put_string(&file.writer, "grader", ps_grade_version());
     ps_json_write_key(&file.writer, "verdicts");
     ps_json_write_begin_object(&file.writer);
     for (int i = 0; i < PS_VERDICT_COUNT; i++) {
@@ -110,8 +109,7 @@ static enum ps_status write_result(const struct ps_stage_context *context,
         traces += verdicts[i];
     }
     ps_json_write_end_object(&file.writer);
-    ps_json_write_key(&file.writer, "traces");
-    ps_json_write_integer(&file.writer, traces);
+    ps_json_put_integer(&file.writer, "traces", traces);
     ps_grading_write(counts, &file.writer);
     enum ps_status status = ps_stage_result_end(&file, context, error);
     if (status == PS_OK) {

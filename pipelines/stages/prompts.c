@@ -210,15 +210,12 @@ enum ps_status ps_stage_item(const struct ps_dataset_row *row, struct ps_arena *
     ps_buffer_init(&text, 1 << 20);
     ps_json_writer_begin(&writer, &text);
     ps_json_write_begin_object(&writer);
-    ps_json_write_key(&writer, "id");
-    ps_json_write_string(&writer, row->id);
+    ps_json_put_string(&writer, "id", row->id);
     if (row->level) {
-        ps_json_write_key(&writer, "level");
-        ps_json_write_integer(&writer, row->level);
+        ps_json_put_integer(&writer, "level", row->level);
     }
     if (row->subject) {
-        ps_json_write_key(&writer, "subject");
-        ps_json_write_string(&writer, row->subject);
+        ps_json_put_string(&writer, "subject", row->subject);
     }
     ps_json_write_end_object(&writer);
     enum ps_status status = ps_json_writer_end(&writer, error);

@@ -210,8 +210,7 @@ static enum ps_status sample_model(struct sample_run *run, const char *model,
     work_close(&work);
     PS_TRY(status);
     ps_json_write_begin_object(run->writer);
-    ps_json_write_key(run->writer, "model");
-    ps_json_write_string(run->writer, model);
+    ps_json_put_string(run->writer, "model", model);
     ps_sampling_write_report(run->writer, &report, &traces);
     ps_json_write_end_object(run->writer);
     add_up(run, &report, &traces);

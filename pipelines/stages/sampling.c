@@ -295,36 +295,27 @@ done:
 
 /* ---- what it made ---- */
 
-static void write_integer(struct ps_json_writer *writer, const char *key, int64_t value) {
-    ps_json_write_key(writer, key);
-    ps_json_write_integer(writer, value);
-}
-
-static void write_number(struct ps_json_writer *writer, const char *key, double value) {
-    ps_json_write_key(writer, key);
-    ps_json_write_number(writer, value);
-}
-
 void ps_sampling_write_report(struct ps_json_writer *writer, const struct ps_sample_report *report,
                               const struct ps_sample_traces *traces) {
     const struct ps_generate_rates *rates = &report->rates;
     double seconds = rates->seconds > 0 ? rates->seconds : 1;
-    write_integer(writer, "prompts", report->prompts);
-    write_integer(writer, "replies", report->replies);
-    write_integer(writer, "present", traces->present);
-    write_integer(writer, "truncated", traces->truncated);
-    write_integer(writer, "failed", report->failed);
-    write_integer(writer, "prompt_tokens", traces->prompt_tokens);
-    write_integer(writer, "output_tokens", traces->output_tokens);
+    ps_json_put_integer(writer, "prompts", report->prompts);
+    ps_json_put_integer(writer, "replies", report->replies);
+    ps_json_put_integer(writer, "present", traces->present);
+    ps_json_put_integer(writer, "truncated", traces->truncated);
+    ps_json_put_integer(writer, "failed", report->failed);
+    ps_json_put_integer(writer, "prompt_tokens", traces->prompt_tokens);
+    ps_json_put_integer(writer, "output_tokens", traces->output_tokens);
     ps_json_write_key(writer, "this_run");
     ps_json_write_begin_object(writer);
-    write_integer(writer, "sampled", report->sampled);
-    write_integer(writer, "truncated", report->truncated);
-    write_integer(writer, "output_tokens", report->output_tokens);
-    write_integer(writer, "decode_tokens", rates->decode_tokens);
-    write_integer(writer, "prefill_tokens", rates->prefill_tokens);
-    write_number(writer, "seconds", report->seconds);
-    write_number(writer, "decode_tokens_per_second", (double)rates->decode_tokens / seconds);
-    write_number(writer, "prefill_tokens_per_second", (double)rates->prefill_tokens / seconds);
+    ps_json_put_integer(writer, "sampled", report->sampled);
+    ps_json_put_integer(writer, "truncated", report->truncated);
+    ps_json_put_integer(writer, "output_tokens", report->output_tokens);
+    ps_json_put_integer(writer, "decode_tokens", rates->decode_tokens);
+    ps_json_put_integer(writer, "prefill_tokens", rates->prefill_tokens);
+    ps_json_put_number(writer, "seconds", report->seconds);
+    ps_json_put_number(writer, "decode_tokens_per_second", (double)rates->decode_tokens / seconds);
+    ps_json_put_number(writer, "prefill_tokens_per_second",
+                       (double)rates->prefill_tokens / seconds);
     ps_json_write_end_object(writer);
 }

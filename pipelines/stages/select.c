@@ -98,10 +98,8 @@ static enum ps_status write_result(const struct ps_stage_context *context,
     char hash[PS_HASH_HEX_SIZE];
     ps_stage_result_begin(&file);
     ps_selection_write(selection, &file.writer);
-    ps_json_write_key(&file.writer, "selection");
-    ps_json_write_string(&file.writer, context->stage->fingerprint);
-    ps_json_write_key(&file.writer, "state");
-    ps_json_write_string(&file.writer, state);
+    ps_json_put_string(&file.writer, "selection", context->stage->fingerprint);
+    ps_json_put_string(&file.writer, "state", state);
     ps_json_put_string(&file.writer, "hash", ps_hash_hex(&selection->hash, hash));
     return ps_stage_result_end(&file, context, error);
 }

@@ -72,19 +72,15 @@ static const char *const drop_names[] = {PS_SELECT_DROP_MAP(X)};
 #undef X
 
 void ps_selection_write(const struct ps_selection *selection, struct ps_json_writer *writer) {
-    ps_json_write_key(writer, "considered");
-    ps_json_write_integer(writer, selection->considered);
+    ps_json_put_integer(writer, "considered", selection->considered);
     ps_json_write_key(writer, "dropped");
     ps_json_write_begin_object(writer);
     for (int i = 0; i < PS_SELECT_KEPT; i++) {
-        ps_json_write_key(writer, drop_names[i]);
-        ps_json_write_integer(writer, selection->dropped[i]);
+        ps_json_put_integer(writer, drop_names[i], selection->dropped[i]);
     }
     ps_json_write_end_object(writer);
-    ps_json_write_key(writer, "kept");
-    ps_json_write_integer(writer, selection->kept);
-    ps_json_write_key(writer, "questions");
-    ps_json_write_integer(writer, selection->questions);
+    ps_json_put_integer(writer, "kept", selection->kept);
+    ps_json_put_integer(writer, "questions", selection->questions);
 }
 
 bool ps_selection_print(const struct ps_selection *selection, struct ps_buffer *text) {

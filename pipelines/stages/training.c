@@ -164,15 +164,12 @@ static void write_metrics(const struct ps_stage_context *context,
                    {"lr", progress->learning_rate},
                    {"gradient_norm", progress->gradient_norm},
                    {"tokens_per_second", rate}};
-    ps_json_write_key(writer, "step");
-    ps_json_write_integer(writer, progress->step);
+    ps_json_put_integer(writer, "step", progress->step);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        ps_json_write_key(writer, numbers[i].key);
-        ps_json_write_number(writer, numbers[i].value);
+        ps_json_put_number(writer, numbers[i].key, numbers[i].value);
     }
     if (progress->validated) {
-        ps_json_write_key(writer, "validation_loss");
-        ps_json_write_number(writer, progress->validation_loss);
+        ps_json_put_number(writer, "validation_loss", progress->validation_loss);
     }
     struct ps_error error;
     if (ps_metrics_end(context->metrics, &error) != PS_OK) ps_log_warning("%s", error.message);
@@ -213,12 +210,10 @@ void ps_training_write_result(const struct ps_training *train, const struct ps_t
                    {"validation_loss", result->validation_loss},
                    {"best_loss", result->best_loss}};
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
-        ps_json_write_key(writer, integers[i].key);
-        ps_json_write_integer(writer, integers[i].value);
+        ps_json_put_integer(writer, integers[i].key, integers[i].value);
     }
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        ps_json_write_key(writer, numbers[i].key);
-        ps_json_write_number(writer, numbers[i].value);
+        ps_json_put_number(writer, numbers[i].key, numbers[i].value);
     }
 }
 

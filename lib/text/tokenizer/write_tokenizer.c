@@ -5,19 +5,13 @@
 
 #include <string.h>
 
-static void member(struct ps_json_writer *writer, const char *key, const char *value) {
-    ps_json_write_key(writer, key);
-    ps_json_write_string(writer, value);
-}
-
 static void flag(struct ps_json_writer *writer, const char *key, bool value) {
-    ps_json_write_key(writer, key);
-    ps_json_write_bool(writer, value);
+    ps_json_put_bool(writer, key, value);
 }
 
 static void byte_level(struct ps_json_writer *writer) {
     ps_json_write_begin_object(writer);
-    member(writer, "type", "ByteLevel");
+    ps_json_put_string(writer, "type", "ByteLevel");
     flag(writer, "add_prefix_space", false);
     flag(writer, "trim_offsets", false);
     flag(writer, "use_regex", false);
@@ -29,9 +23,8 @@ static void added_tokens(struct ps_json_writer *writer, const struct ps_trainer 
     ps_json_write_begin_array(writer);
     for (uint32_t i = 0; i < TRAINED_ADDED_TOKENS; i++) {
         ps_json_write_begin_object(writer);
-        ps_json_write_key(writer, "id");
-        ps_json_write_integer(writer, trainer->token_count + i);
-        member(writer, "content", ps_trained_added_tokens[i]);
+        ps_json_put_integer(writer, "id", trainer->token_count + i);
+        ps_json_put_string(writer, "content", ps_trained_added_tokens[i]);
         for (size_t j = 0; j < sizeof flags / sizeof *flags; j++) flag(writer, flags[j], false);
         flag(writer, "special", i < TRAINED_SPECIAL_TOKENS);
         ps_json_write_end_object(writer);
@@ -41,16 +34,16 @@ static void added_tokens(struct ps_json_writer *writer, const struct ps_trainer 
 
 static void pre_tokenizer(struct ps_json_writer *writer) {
     ps_json_write_begin_object(writer);
-    member(writer, "type", "Sequence");
+    ps_json_put_string(writer, "type", "Sequence");
     ps_json_write_key(writer, "pretokenizers");
     ps_json_write_begin_array(writer);
     ps_json_write_begin_object(writer);
-    member(writer, "type", "Split");
+    ps_json_put_string(writer, "type", "Split");
     ps_json_write_key(writer, "pattern");
     ps_json_write_begin_object(writer);
-    member(writer, "Regex", ps_trained_pattern);
+    ps_json_put_string(writer, "Regex", ps_trained_pattern);
     ps_json_write_end_object(writer);
-    member(writer, "behavior", "Isolated");
+    ps_json_put_string(writer, "behavior", "Isolated");
     flag(writer, "invert", false);
     ps_json_write_end_object(writer);
     byte_level(writer);
@@ -74,13 +67,13 @@ static bool model(struct ps_json_writer *writer, const struct ps_trainer *traine
                   struct ps_buffer *name) {
     bool fits = true;
     ps_json_write_begin_object(writer);
-    member(writer, "type", "BPE");
+    ps_json_put_string(writer, "type", "BPE");
     ps_json_write_key(writer, "dropout");
     ps_json_write_null(writer);
     ps_json_write_key(writer, "unk_token");
     ps_json_write_null(writer);
-    member(writer, "continuing_subword_prefix", "");
-    member(writer, "end_of_word_suffix", "");
+    ps_json_put_string(writer, "continuing_subword_prefix", "");
+    ps_json_put_string(writer, "end_of_word_suffix", "");
     flag(writer, "fuse_unk", false);
     flag(writer, "byte_fallback", false);
     ps_json_write_key(writer, "vocab");
@@ -89,8 +82,7 @@ static bool model(struct ps_json_writer *writer, const struct ps_trainer *traine
         name->size = 0;
         fits = append_name(name, &trainer->tokens[id]);
         if (!fits) break;
-        ps_json_write_key(writer, name->data);
-        ps_json_write_integer(writer, id);
+        ps_json_put_integer(writer, name->data, id);
     }
     ps_json_write_end_object(writer);
     ps_json_write_key(writer, "merges");
@@ -114,7 +106,7 @@ static enum ps_status write_tokenizer(const struct ps_trainer *trainer, struct p
     struct ps_json_writer writer;
     ps_json_writer_begin(&writer, out);
     ps_json_write_begin_object(&writer);
-    member(&writer, "version", "1.0");
+    ps_json_put_string(&writer, "version", "1.0");
     ps_json_write_key(&writer, "truncation");
     ps_json_write_null(&writer);
     ps_json_write_key(&writer, "padding");
@@ -123,7 +115,7 @@ static enum ps_status write_tokenizer(const struct ps_trainer *trainer, struct p
     added_tokens(&writer, trainer);
     ps_json_write_key(&writer, "normalizer");
     ps_json_write_begin_object(&writer);
-    member(&writer, "type", "NFC");
+    ps_json_put_string(&writer, "type", "NFC");
     ps_json_write_end_object(&writer);
     ps_json_write_key(&writer, "pre_tokenizer");
     pre_tokenizer(&writer);
@@ -143,13 +135,13 @@ static enum ps_status write_config(struct ps_buffer *out, struct ps_error *error
     struct ps_json_writer writer;
     ps_json_writer_begin(&writer, out);
     ps_json_write_begin_object(&writer);
-    member(&writer, "tokenizer_class", "PreTrainedTokenizerFast");
+    ps_json_put_string(&writer, "tokenizer_class", "PreTrainedTokenizerFast");
     ps_json_write_key(&writer, "bos_token");
     ps_json_write_null(&writer);
-    member(&writer, "eos_token", "<|im_end|>");
-    member(&writer, "pad_token", "<|endoftext|>");
+    ps_json_put_string(&writer, "eos_token", "<|im_end|>");
+    ps_json_put_string(&writer, "pad_token", "<|endoftext|>");
     flag(&writer, "clean_up_tokenization_spaces", false);
-    member(&writer, "chat_template", ps_chatml_source);
+    ps_json_put_string(&writer, "chat_template", ps_chatml_source);
     ps_json_write_end_object(&writer);
     return ps_json_writer_end(&writer, error);
 }
