@@ -91,6 +91,7 @@ expect 0 '24 replies, 0 of them sampled now' "${thinking[@]}" --thinking-budget 
 grep -q '"model":"base, thinking 7","role":"base","dataset":"arith/test","of":"base","budget":"7"' \
     thoughts.json || fail "no budget in $(cat thoughts.json)"
 [ "$(grep -o '"difference"' thoughts.json | wc -l)" = 2 ] || fail "not 2 pairs: $(cat thoughts.json)"
+expect 0 '36 of 36 traces are the same to the bit' traces replay thoughts.db --model m1
 expect 2 'leaves none of max_tokens, 60' "${thinking[@]}" --thinking-budget 60 --out thoughts.db
 expect 2 "'-5' is not understood" "${thinking[@]}" --thinking-budget=-5 --out thoughts.db
 expect 2 'must have </think> once' "${thinking[@]}" --thinking-budget 5 --thinking-end so --out thoughts.db
