@@ -3,7 +3,6 @@
 
 #include "base/stop.h"
 
-/* begun: what there is of each reply already, or NULL. */
 static void submit(struct ps_generator *generator, struct reply *replies,
                    const struct reply *begun) {
     for (int p = 0; p < PROMPTS; p++) {
@@ -32,39 +31,13 @@ static void submit(struct ps_generator *generator, struct reply *replies,
     }
 }
 
-static struct ps_generate_rates run_all(struct reply *replies, int64_t sequences, int64_t rows,
-                                        int64_t cache_bytes) {
-    struct ps_compute *compute;
-    struct ps_model_files *files;
-    struct ps_generator *generator;
-    memset(replies, 0, REPLIES * sizeof *replies);
-    open_generator(&compute, &files, &generator, sequences, rows, cache_bytes);
-    submit(generator, replies, NULL);
-    while (ps_generator_pending(generator))
-        assert_ok(ps_generator_step(generator, keep, NULL, &error));
-    struct ps_generate_rates rates = ps_generator_rates(generator);
-    close_generator(compute, files, generator);
-    return rates;
-}
-
 static struct reply expected[REPLIES];
 
 static int set_up(void **state) {
     (void)state;
     fill_prompts();
-    run_all(expected, 1, 1, 0);
+    run_replies(submit, expected, NULL, 1, 1, 0);
     return 0;
-}
-
-static void assert_expected(const struct reply *replies) {
-    for (int i = 0; i < REPLIES; i++) {
-        size_t n = (size_t)expected[i].count;
-        assert_int_equal(replies[i].count, expected[i].count);
-        assert_int_equal(replies[i].finish, expected[i].finish);
-        assert_memory_equal(replies[i].tokens, expected[i].tokens, n * sizeof(int32_t));
-        assert_memory_equal(replies[i].log_probabilities, expected[i].log_probabilities,
-                            n * sizeof(float));
-    }
 }
 
 static void replies_end_as_they_should(void **state) {
@@ -90,10 +63,10 @@ static void replies_end_as_they_should(void **state) {
 static void batch_does_not_matter(void **state) {
     (void)state;
     static struct reply replies[REPLIES];
-    run_all(replies, 5, 23, 0);
-    assert_expected(replies);
-    run_all(replies, REPLIES, 1000, 0);
-    assert_expected(replies);
+    run_replies(submit, replies, NULL, 5, 23, 0);
+    assert_same(replies, expected);
+    run_replies(submit, replies, NULL, REPLIES, 1000, 0);
+    assert_same(replies, expected);
 }
 
 static void short_cache_does_not_matter(void **state) {
@@ -103,8 +76,8 @@ static void short_cache_does_not_matter(void **state) {
     int64_t page = 3 * 2 * 8 * 2 * PS_PAGE_POSITIONS * 4;
     int64_t preempted = 0;
     for (int pages = 4; pages < 12; pages++) {
-        preempted += run_all(replies, 8, 64, pages * page).preempted;
-        assert_expected(replies);
+        preempted += run_replies(submit, replies, NULL, 8, 64, pages * page).preempted;
+        assert_same(replies, expected);
     }
     assert_true(preempted > 0);
 }
@@ -113,23 +86,9 @@ static void interrupted_goes_on(void **state) {
     (void)state;
     static struct reply begun[REPLIES], replies[REPLIES];
     for (int steps = 1; steps < 200; steps = steps * 3 + 5) {
-        struct ps_compute *compute;
-        struct ps_model_files *files;
-        struct ps_generator *generator;
-        memset(begun, 0, sizeof begun);
-        open_generator(&compute, &files, &generator, 6, 40, 0);
-        submit(generator, begun, NULL);
-        for (int i = 0; i < steps; i++) assert_ok(ps_generator_step(generator, keep, NULL, &error));
-        assert_ok(ps_generator_visit(generator, keep, NULL, &error));
-        close_generator(compute, files, generator);
-
-        memset(replies, 0, sizeof replies);
-        open_generator(&compute, &files, &generator, 4, 30, 0);
-        submit(generator, replies, begun);
-        while (ps_generator_pending(generator))
-            assert_ok(ps_generator_step(generator, keep, NULL, &error));
-        close_generator(compute, files, generator);
-        assert_expected(replies);
+        begin_replies(submit, begun, steps);
+        run_replies(submit, replies, begun, 4, 30, 0);
+        assert_same(replies, expected);
     }
 }
 
@@ -165,7 +124,7 @@ static void stopped_in_a_pass_goes_on(void **state) {
         assert_ok(ps_generator_step(generator, keep, NULL, &error));
     }
     close_generator(compute, files, generator);
-    assert_expected(replies);
+    assert_same(replies, expected);
 }
 
 static void refuses_what_cannot_be(void **state) {

@@ -56,3 +56,47 @@ static inline enum ps_status keep(void *context, const struct ps_generate_reply 
     kept->finish = reply->finish;
     return PS_OK;
 }
+
+/* begun: what there is of each reply already, or NULL. */
+typedef void submit_function(struct ps_generator *generator, struct reply *replies,
+                             const struct reply *begun);
+
+static inline struct ps_generate_rates run_replies(submit_function *submit, struct reply *replies,
+                                                   const struct reply *begun, int64_t sequences,
+                                                   int64_t rows, int64_t cache_bytes) {
+    struct ps_compute *compute;
+    struct ps_model_files *files;
+    struct ps_generator *generator;
+    memset(replies, 0, REPLIES * sizeof *replies);
+    open_generator(&compute, &files, &generator, sequences, rows, cache_bytes);
+    submit(generator, replies, begun);
+    while (ps_generator_pending(generator))
+        assert_ok(ps_generator_step(generator, keep, NULL, &error));
+    struct ps_generate_rates rates = ps_generator_rates(generator);
+    close_generator(compute, files, generator);
+    return rates;
+}
+
+/* What there is after so many steps. */
+static inline void begin_replies(submit_function *submit, struct reply *begun, int steps) {
+    struct ps_compute *compute;
+    struct ps_model_files *files;
+    struct ps_generator *generator;
+    memset(begun, 0, REPLIES * sizeof *begun);
+    open_generator(&compute, &files, &generator, 6, 40, 0);
+    submit(generator, begun, NULL);
+    for (int i = 0; i < steps; i++) assert_ok(ps_generator_step(generator, keep, NULL, &error));
+    assert_ok(ps_generator_visit(generator, keep, NULL, &error));
+    close_generator(compute, files, generator);
+}
+
+static inline void assert_same(const struct reply *replies, const struct reply *expected) {
+    for (int i = 0; i < REPLIES; i++) {
+        size_t n = (size_t)expected[i].count;
+        assert_int_equal(replies[i].count, expected[i].count);
+        assert_int_equal(replies[i].finish, expected[i].finish);
+        assert_memory_equal(replies[i].tokens, expected[i].tokens, n * sizeof(int32_t));
+        assert_memory_equal(replies[i].log_probabilities, expected[i].log_probabilities,
+                            n * sizeof(float));
+    }
+}

@@ -21,7 +21,6 @@ static const struct ps_generate_thinking rules[SAMPLES] = {
     RULE(25, 24, 1),
 };
 
-/* begun: what there is of each reply already, or NULL. */
 static void submit(struct ps_generator *generator, struct reply *replies,
                    const struct reply *begun) {
     for (int p = 0; p < PROMPTS; p++) {
@@ -51,39 +50,13 @@ static void submit(struct ps_generator *generator, struct reply *replies,
     }
 }
 
-static struct ps_generate_rates run_all(struct reply *replies, int64_t sequences, int64_t rows,
-                                        int64_t cache_bytes, const struct reply *begun) {
-    struct ps_compute *compute;
-    struct ps_model_files *files;
-    struct ps_generator *generator;
-    memset(replies, 0, REPLIES * sizeof *replies);
-    open_generator(&compute, &files, &generator, sequences, rows, cache_bytes);
-    submit(generator, replies, begun);
-    while (ps_generator_pending(generator))
-        assert_ok(ps_generator_step(generator, keep, NULL, &error));
-    struct ps_generate_rates rates = ps_generator_rates(generator);
-    close_generator(compute, files, generator);
-    return rates;
-}
-
 static struct reply expected[REPLIES];
 
 static int set_up(void **state) {
     (void)state;
     fill_prompts();
-    run_all(expected, 1, 1, 0, NULL);
+    run_replies(submit, expected, NULL, 1, 1, 0);
     return 0;
-}
-
-static void assert_expected(const struct reply *replies) {
-    for (int i = 0; i < REPLIES; i++) {
-        size_t n = (size_t)expected[i].count;
-        assert_int_equal(replies[i].count, expected[i].count);
-        assert_int_equal(replies[i].finish, expected[i].finish);
-        assert_memory_equal(replies[i].tokens, expected[i].tokens, n * sizeof(int32_t));
-        assert_memory_equal(replies[i].log_probabilities, expected[i].log_probabilities,
-                            n * sizeof(float));
-    }
 }
 
 static bool stands_at(const struct reply *reply, int64_t at, const int32_t *text, int64_t count) {
@@ -179,14 +152,14 @@ static void batch_and_cache_do_not_matter(void **state) {
     (void)state;
     static struct reply replies[REPLIES];
     int64_t page = 3 * 2 * 8 * 2 * PS_PAGE_POSITIONS * 4; /* of the golden model */
-    run_all(replies, 5, 23, 0, NULL);
-    assert_expected(replies);
-    run_all(replies, REPLIES, 1000, 0, NULL);
-    assert_expected(replies);
+    run_replies(submit, replies, NULL, 5, 23, 0);
+    assert_same(replies, expected);
+    run_replies(submit, replies, NULL, REPLIES, 1000, 0);
+    assert_same(replies, expected);
     int64_t preempted = 0;
     for (int pages = 4; pages < 9; pages += 2) {
-        preempted += run_all(replies, 8, 64, pages * page, NULL).preempted;
-        assert_expected(replies);
+        preempted += run_replies(submit, replies, NULL, 8, 64, pages * page).preempted;
+        assert_same(replies, expected);
     }
     assert_true(preempted > 0);
 }
@@ -204,8 +177,8 @@ static void goes_on_from_anywhere(void **state) {
             begun[i].count = length;
             begun[i].finish = PS_GENERATE_RUNNING;
         }
-        run_all(replies, 4, 30, 0, begun);
-        assert_expected(replies);
+        run_replies(submit, replies, begun, 4, 30, 0);
+        assert_same(replies, expected);
     }
 }
 
@@ -213,17 +186,9 @@ static void stopped_goes_on(void **state) {
     (void)state;
     static struct reply begun[REPLIES], replies[REPLIES];
     for (int steps = 1; steps < 200; steps = steps * 3 + 5) {
-        struct ps_compute *compute;
-        struct ps_model_files *files;
-        struct ps_generator *generator;
-        memset(begun, 0, sizeof begun);
-        open_generator(&compute, &files, &generator, 6, 40, 0);
-        submit(generator, begun, NULL);
-        for (int i = 0; i < steps; i++) assert_ok(ps_generator_step(generator, keep, NULL, &error));
-        assert_ok(ps_generator_visit(generator, keep, NULL, &error));
-        close_generator(compute, files, generator);
-        run_all(replies, 4, 30, 0, begun);
-        assert_expected(replies);
+        begin_replies(submit, begun, steps);
+        run_replies(submit, replies, begun, 4, 30, 0);
+        assert_same(replies, expected);
     }
 }
 
@@ -236,8 +201,8 @@ static void drops_what_breaks_the_bounds(void **state) {
     begun[i].finish = PS_GENERATE_RUNNING;
     begun[i].count = 70 < expected[i].count ? 70 : expected[i].count - 1;
     begun[i].tokens[60] = 40;
-    run_all(replies, 4, 30, 0, begun);
-    assert_expected(replies);
+    run_replies(submit, replies, begun, 4, 30, 0);
+    assert_same(replies, expected);
 }
 
 static void refuses_unknown_tokens(void **state) {
