@@ -68,7 +68,7 @@ static enum member member(const char *s, const char *end) {
         if (letter(*p) || (unsigned char)*p >= 128) {
             letters = true;
             small |= *p >= 'a' && *p <= 'z';
-        } else if (strchr("+-", *p) && inside == 0)
+        } else if (strchr("+-", *p) && inside == 0 && letters)
             sums = true;
         else if (strchr("+-*/^%$!", *p) || (*p >= '0' && *p <= '9' && inside == 0))
             operators = true;
@@ -255,6 +255,22 @@ static bool is_turned(enum member before, const char *last,
     return !number;
 }
 
+/* The one member before "=", without spaces; none of several. */
+static void keep_name(struct ps_answer *answer, const char *s, const char *equals) {
+    size_t size = 0;
+    int depth = 0;
+    for (const char *p = s; p < equals; p++) {
+        depth += strchr("({", *p) ? 1 : strchr(")}", *p) ? -1 : 0;
+        if ((*p == '=' && depth == 0) || size + 1 == sizeof answer->name) {
+            answer->name[0] = 0;
+            return;
+        }
+        if (*p == ' ' || *p == PS_TEXT_BEGIN || *p == PS_TEXT_END) continue;
+        answer->name[size++] = *p;
+        answer->name[size] = 0;
+    }
+}
+
 /* Reads normalised text, which it may cut. */
 static enum ps_status read_normal(char *s, const struct ps_grade_profile *profile,
                                   struct ps_answer *answer, struct ps_error *error) {
@@ -273,14 +289,16 @@ static enum ps_status read_normal(char *s, const struct ps_grade_profile *profil
     const char *equals = last_equals(s);
     enum member before = equals ? members(s, equals) : OTHER;
     char *last = equals ? skip_marks((char *)equals + 1) : s;
+    if (equals && before == ARITHMETIC && member(last, last + strlen(last)) == NAME) {
+        *(char *)equals = 0; /* "3\cdot 5 = 15 = x" */
+        equals = last_equals(s);
+        last = equals ? skip_marks((char *)equals + 1) : s;
+    }
     bool turned = equals && (has_order(last) || is_turned(before, last, profile));
     if (equals && before == SUM_OF_NAMES && !profile->number)
         PS_TRY(read_part(last, profile, &answer->total, error));
     if (equals && !turned && (before <= ARITHMETIC || profile->number)) {
-        if (before == NAME && !memchr(s, '=', (size_t)(equals - s))) {
-            snprintf(answer->name, sizeof answer->name, "%.*s", (int)(equals - s), s);
-            answer->name[strcspn(answer->name, " ")] = 0;
-        }
+        if (before == NAME) keep_name(answer, s, equals);
         s = last;
     }
     answer->source = ps_strdup(answer->name[0] ? whole : s);

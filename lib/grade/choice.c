@@ -30,15 +30,19 @@ static const char *skip_title(const char *s) {
 char ps_answer_choice(const char *s) {
     const char *start = s;
     bool text = false, bracket = false;
-    char found = 0;
+    char found = 0, open = 0;
     s = skip_title(s);
     bool titled = s != start;
     for (; *s; s++) {
         if (*s == PS_TEXT_BEGIN)
             text = true;
-        else if (strchr("()[]", *s))
+        else if (strchr("([", *s)) {
             bracket = true;
-        else if (letter(*s) && !found && lower(*s) <= 'j')
+            open = *s;
+        } else if (strchr(")]", *s)) {
+            if (open && (open == '(') != (*s == ')')) return 0; /* "(C]" */
+            bracket = true;
+        } else if (letter(*s) && !found && lower(*s) <= 'j')
             found = *s;
         else if (*s != ' ' && *s != PS_TEXT_END && *s != '.' && *s != ':')
             return 0;

@@ -210,9 +210,11 @@ enum ps_truth ps_compare(struct ps_comparer *c, const struct ps_node *a, const s
         const struct ps_node *list = a->kind == PS_NODE_GROUP ? b : a;
         bool tuples = list->count && !ps_is_value(list->items[0]); /* "(1,2), (3,4)" */
         bool ordered = (a->kind == PS_NODE_GROUP || b->kind == PS_NODE_GROUP) && !tuples;
-        return ordered && a->kind != PS_NODE_SET && b->kind != PS_NODE_SET
-                   ? PS_TRUTH_UNKNOWN
-                   : compare_members(c, a, b);
+        bool sets = a->kind == PS_NODE_SET || b->kind == PS_NODE_SET;
+        if (!ordered || sets) return compare_members(c, a, b);
+        /* "(1, 2, 3)" and "1, 2, 3"; two may be an interval and its ends */
+        bool same = a->count == b->count && a->count > 2 && compare_items(c, a, b) == PS_TRUTH_YES;
+        return same ? PS_TRUTH_YES : PS_TRUTH_UNKNOWN;
     }
     if (ps_is_value(a) && ps_is_value(b)) return compare_values(c, a, b);
     if (a->kind == PS_NODE_MATRIX && b->kind == PS_NODE_GROUP)

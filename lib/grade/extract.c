@@ -7,7 +7,8 @@
  *     the answer is X     the final answer, in cm, is: X     Answer: X     **Answer:** X
  *     the correct option is (C)
  *     #### X              a number, or anything in the last line (elsewhere it is a heading)
- *     **X**               a number, alone of all bold text in the last line
+ *     **X**               a number or a choice, alone of all bold text in the last line
+ *     X                   a number, a choice or maths that is the whole reply
  *
  * No commitment are questions ("the answer is 5?") and clauses with "if", "suppose", "not" and the
  * like before the word. The span ends where the sentence does; maths in delimiters is taken alone.
@@ -286,7 +287,27 @@ static bool bold(const char *text, struct span in, struct reader *reader, struct
         any = true;
         i = inside.end + 1;
     }
-    return any && reads_as_number(text, *found, reader);
+    return any && (is_choice(text, *found) || reads_as_number(text, *found, reader));
+}
+
+/* A reply that says nothing but the answer: one line with a number, a choice, or maths alone. */
+static bool whole(const char *text, struct span in, struct reader *reader, struct span *found) {
+    enum { LONGEST = 200 };
+    struct span inside;
+    in = trimmed(text, in);
+    if (in.begin == in.end || in.end - in.begin > LONGEST ||
+        memchr(text + in.begin, '\n', in.end - in.begin))
+        return false;
+    *found = in;
+    size_t end = in.end;
+    while (end > in.begin && text[end - 1] == '.') end--;
+    bool maths = delimited(text, in.begin, end, &inside) && inside.end + 2 >= end &&
+                 !memchr(text + inside.begin, '$', inside.end - inside.begin);
+    char label;
+    char line[LONGEST + 1] = {0};
+    memcpy(line, text + in.begin, in.end - in.begin);
+    return maths || is_choice(text, in) || ps_answer_labelled(line, &label) > 0 ||
+           reads_as_number(text, in, reader);
 }
 
 /* A choice letter behind the box beats it, another line does not. */
@@ -312,6 +333,7 @@ static struct ps_extraction unboxed(const char *text, struct span in, struct rea
         rule = PS_GRADE_RULE_BOLD;
         line = found;
     }
+    if (!rule && whole(text, in, reader, &line)) rule = PS_GRADE_RULE_WHOLE;
     if (!rule && reader->profile->last_number &&
         ps_extract_last_number(text, in.begin, in.end, &line.begin, &line.end))
         rule = PS_GRADE_RULE_LAST_NUMBER;

@@ -293,6 +293,7 @@ static void explain_steps(const struct grading *g, const struct ps_grade *result
                                         [PS_GRADE_RULE_ANSWER_LINE] = "the last answer line",
                                         [PS_GRADE_RULE_HASHES] = "behind ####",
                                         [PS_GRADE_RULE_BOLD] = "bold in the last line",
+                                        [PS_GRADE_RULE_WHOLE] = "the whole reply",
                                         [PS_GRADE_RULE_LAST_NUMBER] = "the last number"};
     const struct ps_extraction *e = &result->extraction;
     bool fits = ps_buffer_format(out, "extract: %s", rules[e->rule]);
@@ -310,7 +311,7 @@ static void explain_steps(const struct grading *g, const struct ps_grade *result
     (void)fits;
 }
 
-/* "(b) 8" for a choice with what it stands for. */
+/* "(B) 8" for a choice with what it stands for. */
 static enum ps_status keep_extracted(const struct grading *g, struct ps_grade *result,
                                      struct ps_error *error) {
     const struct ps_answer *answer = &g->answer;
@@ -321,7 +322,7 @@ static enum ps_status keep_extracted(const struct grading *g, struct ps_grade *r
     result->extracted = ps_malloc(size);
     PS_FAIL_IF_NULL(result->extracted, error);
     if (labelled)
-        snprintf(result->extracted, size, "(%c) %s", answer->label, answer->text);
+        snprintf(result->extracted, size, "(%c) %s", answer->label - 32, answer->text);
     else
         memcpy(result->extracted, answer->text, strlen(answer->text) + 1);
     return PS_OK;

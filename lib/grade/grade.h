@@ -43,6 +43,7 @@ bool ps_verdict_from_name(const char *name, enum ps_verdict *verdict);
     X(ANSWER_LINE, "answer_line") /* "the answer is ...", "Answer: ..." */                         \
     X(HASHES, "hashes")           /* "#### ..." */                                                 \
     X(BOLD, "bold")               /* **...** in the last line */                                   \
+    X(WHOLE, "whole")             /* the reply is a number, a choice or maths, and nothing else */ \
     X(LAST_NUMBER, "last_number")
 
 enum ps_grade_rule {

@@ -99,11 +99,11 @@ static bool add_interval(struct ps_comparer *c, struct ps_node *all, const struc
     bool point = below == PS_TRUTH_NO && group->open == '[' && group->close == ']' &&
                  is_below(high, low) == PS_TRUTH_NO;
     if (below != PS_TRUTH_YES && !point) return false;
-    bool infinite = ps_infinite_sign(low) > 0 || ps_infinite_sign(high) < 0;
-    if (infinite) return false;
-    char open = ps_infinite_sign(low) ? '(' : group->open;
-    char close = ps_infinite_sign(high) ? ')' : group->close;
-    return add(all, piece(c, open, low, high, close));
+    bool beyond = ps_infinite_sign(low) > 0 || ps_infinite_sign(high) < 0;
+    bool closed = (ps_infinite_sign(low) && group->open == '[') ||
+                  (ps_infinite_sign(high) && group->close == ']');
+    if (beyond || closed) return false;
+    return add(all, piece(c, group->open, low, high, group->close));
 }
 
 /* Whether a comes before b: it begins lower, or at the same end and has it. */

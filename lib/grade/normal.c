@@ -271,6 +271,14 @@ static void skip_argument(struct normaliser *n) {
     if (depth) n->problem = "an opening brace is never closed";
 }
 
+static bool is_segment(const struct normaliser *n) {
+    const char *p = n->p;
+    if (p == n->end || *p++ != '{') return false;
+    const char *start = p;
+    while (p < n->end && *p >= 'A' && *p <= 'Z') p++;
+    return p - start >= 2 && p < n->end && *p == '}';
+}
+
 static void named_command(struct normaliser *n, const char *name, size_t size) {
     static const char *const fractions[] = {"frac", "dfrac", "tfrac", "cfrac", "nicefrac", "sfrac"};
     bool text = AMONG(name, size, text_commands);
@@ -292,6 +300,7 @@ static void named_command(struct normaliser *n, const char *name, size_t size) {
         return;
     }
     if (AMONG(name, size, with_argument)) {
+        if (is_segment(n)) return; /* \overline{AB} */
         bool mathbb = size == 6 || name[0] == 'B';
         emit_string(n, name[0] == 'p' ? "\\pmod" : mathbb ? "\\mathbb" : "\\overline");
         argument(n, 1);
@@ -373,6 +382,29 @@ static void backslash(struct normaliser *n) {
     }
 }
 
+/* "x^10" is x^{10}, and "a_12" a_{12}, to all who write it. */
+static void digits_as_one(struct normaliser *n) {
+    size_t digits = 0;
+    while (n->p + digits < n->end && is_digit(n->p[digits])) digits++;
+    if (digits <= 1) {
+        argument(n, 1);
+        return;
+    }
+    emit_string(n, "{");
+    emit(n, n->p, digits);
+    emit_string(n, "}");
+    n->p += digits;
+}
+
+/* The character before the sign that was just written, where it is a letter that stands alone. */
+static char last_but_one(const struct normaliser *n) {
+    size_t size = n->out->size;
+    bool alone =
+        size >= 2 &&
+        (size < 3 || !(is_letter(n->out->data[size - 3]) || n->out->data[size - 3] == '\\'));
+    return alone ? n->out->data[size - 2] : 0;
+}
+
 static void token(struct normaliser *n);
 
 /* "2^(n+1)" is 2^{(n+1)} to all who write it. False and nothing read where it is never closed. */
@@ -415,16 +447,7 @@ static void caret(struct normaliser *n) {
     }
     emit_string(n, "^");
     if (n->p < n->end && *n->p == '(' && bracketed(n)) return;
-    size_t digits = 0; /* "x^10" is x^{10} to all who write it */
-    while (n->p + digits < n->end && is_digit(n->p[digits])) digits++;
-    if (digits > 1) {
-        emit_string(n, "{");
-        emit(n, n->p, digits);
-        emit_string(n, "}");
-        n->p += digits;
-        return;
-    }
-    argument(n, 1);
+    digits_as_one(n);
 }
 
 static void close_brace(struct normaliser *n) {
@@ -492,7 +515,10 @@ static void token(struct normaliser *n) {
         n->p += emphasis ? 2 : 1;
         if (emphasis) return;
         emit_string(n, "_");
-        argument(n, 1);
+        if (is_letter(last_but_one(n)))
+            digits_as_one(n);
+        else
+            argument(n, 1);
     } else if (c == '.' && n->end - n->p >= 3 && memcmp(n->p, "...", 3) == 0) {
         n->p += 3;
         emit_string(n, "\\ldots");

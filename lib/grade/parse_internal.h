@@ -11,6 +11,7 @@ struct ps_parser {
     int depth, nodes;
     int brackets;     /* open ones: within them a comma separates, outside "1,234" is a number */
     int bars;         /* open | of absolute values */
+    bool grouped;     /* commas that separate have a space behind: the others group thousands */
     bool in_set;      /* a colon there is "such that" */
     bool in_argument; /* of a function without brackets: other functions and brackets end it */
     bool out_of_memory;

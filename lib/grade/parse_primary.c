@@ -19,7 +19,7 @@ static char *keep(struct ps_parser *p, const char *text, size_t size) {
 static struct ps_node *decimal(struct ps_parser *p) {
     char digits[PS_ANSWER_DIGITS + 4];
     size_t size = 0;
-    bool point = false, grouped = p->brackets == 0 && *p->at != '0';
+    bool point = false, grouped = (p->brackets == 0 || p->grouped) && *p->at != '0';
     const char *start = p->at;
     for (;; p->at++) {
         char c = *p->at;
@@ -370,18 +370,34 @@ struct ps_node *ps_parse_braced(struct ps_parser *p) {
     return inside;
 }
 
+/* "(1,000, 2,000)": some comma has a space behind it, and each other three digits. */
+static bool has_spaced_commas(const char *at) {
+    int depth = 0;
+    bool spaced = false;
+    for (; *at && depth >= 0; at++) {
+        depth += strchr("([{", *at) ? 1 : strchr(")]}", *at) ? -1 : 0;
+        if (*at != ',') continue;
+        bool group = is_digit(at[1]) && is_digit(at[2]) && is_digit(at[3]) && !is_digit(at[4]);
+        if (at[1] != ' ' && !group) return false;
+        spaced |= at[1] == ' ';
+    }
+    return spaced;
+}
+
 static struct ps_node *bracket(struct ps_parser *p) {
     char open = *p->at++;
     int bars = p->bars;
-    bool in_set = p->in_set;
+    bool in_set = p->in_set, grouped = p->grouped;
     if (++p->depth > PS_TREE_DEPTH) return ps_parse_fail(p, "it is nested too deeply");
     p->brackets++;
     p->bars = 0;
     p->in_set = false;
+    p->grouped = p->depth <= 4 && has_spaced_commas(p->at); /* which reads to the end */
     struct ps_node *node = ps_parse_list(p, PS_NODE_GROUP);
     p->brackets--;
     p->bars = bars;
     p->in_set = in_set;
+    p->grouped = grouped;
     p->depth--;
     ps_parse_skip(p);
     if (!node) return NULL;
@@ -477,9 +493,9 @@ static struct ps_node *rounded(struct ps_parser *p, const char *name, const char
 }
 
 /* The environment's name, up to its closing brace; array's columns are left out. */
-static bool is_matrix(struct ps_parser *p, bool *cases) {
+static bool is_matrix(struct ps_parser *p, bool *cases, size_t *name) {
     const char *end = strchr(p->at, '}');
-    size_t size = end ? (size_t)(end - p->at) : 0;
+    size_t size = *name = end ? (size_t)(end - p->at) : 0;
     *cases = size == 5 && strncmp(p->at, "cases", 5) == 0;
     bool array = size == 5 && strncmp(p->at, "array", 5) == 0;
     bool matrix = size >= 6 && strncmp(end - 6, "matrix", 6) == 0 && p->at[0] != 'v';
@@ -522,7 +538,9 @@ static struct ps_node *matrix(struct ps_parser *p) {
     struct ps_node *items[PS_TREE_ITEMS];
     size_t count = 0, columns = 0, row = 0;
     bool cases;
-    if (!is_matrix(p, &cases)) return ps_parse_fail(p, "an environment that is no matrix");
+    const char *name = p->at;
+    size_t size;
+    if (!is_matrix(p, &cases, &size)) return ps_parse_fail(p, "an environment that is no matrix");
     if (++p->depth > PS_TREE_DEPTH) return ps_parse_fail(p, "it is nested too deeply");
     p->brackets++;
     for (;;) {
@@ -543,12 +561,9 @@ static struct ps_node *matrix(struct ps_parser *p) {
     }
     p->depth--;
     p->brackets--;
-    p->at = strchr(p->at, '}');
-    if (!p->at) {
-        p->at = "";
+    if (strncmp(p->at, name, size + 1) != 0)
         return ps_parse_fail(p, "a matrix that is never closed");
-    }
-    p->at++;
+    p->at += size + 1;
     bool list = cases && columns == 1;
     struct ps_node *node = ps_parse_node(p, list ? PS_NODE_LIST : PS_NODE_MATRIX, NULL, count);
     if (!node) return NULL;

@@ -174,6 +174,11 @@ static enum ps_verdict compare_expressions(const struct ps_answer *gold,
                                   : PS_VERDICT_UNDECIDED;
 }
 
+/* "f(x)" */
+static bool is_function(const char *name) {
+    return letter(name[0]) && name[1] == '(' && letter(name[2]) && name[3] == ')' && !name[4];
+}
+
 /* "xy" */
 static bool is_product(const char *name) {
     size_t size = 0;
@@ -183,7 +188,7 @@ static bool is_product(const char *name) {
 
 /* "f(x)" and "f(t)", "y" and "f(x)": the values decide. */
 static bool may_be_one_name(const char *a, const char *b) {
-    bool first = letter(a[0]) && a[1] == '(', second = letter(b[0]) && b[1] == '(';
+    bool first = is_function(a), second = is_function(b);
     if (strcmp(a, b) == 0) return true;
     if (first && second) return a[0] == b[0];
     if (is_product(a) || is_product(b)) return true;
@@ -213,6 +218,8 @@ static enum ps_verdict compare_plain(const struct ps_answer *gold, const struct 
         snprintf(reason, 256, "they name different things");
         return PS_VERDICT_UNDECIDED;
     }
+    bool named = !gold->name[0] || !answer->name[0] || strcmp(gold->name, answer->name) == 0;
+    if (!named) return compare_expressions(gold, answer, true, reason);
     if (g == PS_ANSWER_NUMBER && a == PS_ANSWER_NUMBER)
         return compare_numbers(gold, answer, percent, reason);
     if (g == PS_ANSWER_TIME || a == PS_ANSWER_TIME) return compare_times(gold, answer, reason);

@@ -73,6 +73,7 @@ bool ps_answer_are_words(const char *s, bool *bare) {
         run = 0;
     }
     *bare = !text && count == 1;
+    if (*bare && !strpbrk(s, "aeiouAEIOU") && longest < 5) return false; /* xyz */
     return count && (text || strcasecmp(s, "no") == 0 || longest >= (hyphen ? 4 : 3));
 }
 
