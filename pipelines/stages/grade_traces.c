@@ -239,6 +239,14 @@ static void grade(struct batch *batch) {
     }
 }
 
+static enum ps_status tell_change(const struct ps_grading *grading, const struct job *job,
+                                  struct ps_error *error) {
+    bool same = job->before == PS_GRADING_NEW || job->before == (int)job->grade.verdict;
+    if (same || !grading->changed) return PS_OK;
+    return grading->changed(grading->context, job->trace, (enum ps_verdict)job->before, &job->grade,
+                            error);
+}
+
 static enum ps_status put(struct batch *batch, struct ps_error *error) {
     struct ps_store *store = batch->grading->store;
     for (size_t i = 0; i < batch->count; i++) {
@@ -256,6 +264,7 @@ static enum ps_status put(struct batch *batch, struct ps_error *error) {
         PS_TRY(ps_store_put_verdict(store, job->trace, &verdict, error));
         batch->counts->graded++;
         batch->counts->changes[job->before][job->grade.verdict]++;
+        PS_TRY(tell_change(batch->grading, job, error));
     }
     return ps_store_flush_due(store, error);
 }

@@ -20,6 +20,10 @@ struct ps_grading {
     const char *profile;                /* for all traces; NULL: each data set's own */
     struct ps_store_filter filter;      /* which traces; leave per, ungraded and limit unset */
     struct ps_progress *progress;       /* begun, updated and ended; may be NULL */
+    /* Called, where it is set, for each trace whose verdict is another one than before. */
+    enum ps_status (*changed)(void *context, int64_t trace, enum ps_verdict before,
+                              const struct ps_grade *after, struct ps_error *error);
+    void *context;
 };
 
 enum { PS_GRADING_NEW = PS_VERDICT_COUNT }; /* no verdict before */

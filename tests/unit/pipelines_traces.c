@@ -46,6 +46,22 @@ static struct ps_grading open_grading(struct fixture *f) {
 
 /* ---- grading ---- */
 
+struct told {
+    int count;
+    enum ps_verdict before, after;
+};
+
+static enum ps_status tell(void *context, int64_t trace, enum ps_verdict before,
+                           const struct ps_grade *after, struct ps_error *none) {
+    struct told *told = context;
+    (void)none;
+    assert_true(trace > 0);
+    told->count++;
+    told->before = before;
+    told->after = after->verdict;
+    return PS_OK;
+}
+
 static void test_grade(void **state) {
     (void)state;
     struct fixture f;
@@ -81,13 +97,20 @@ static void test_grade(void **state) {
     snprintf(grader, sizeof grader, "gsm8k %s", ps_grade_version());
     assert_int_equal(count_rows(&f, (struct ps_store_filter){.ungraded = grader}), 3);
 
-    /* another profile grades again */
+    /* another profile grades again, and tells what is another verdict now */
+    struct told told = {0};
     grading.profile = "gsm8k";
+    grading.changed = tell;
+    grading.context = &told;
     counts = (struct ps_grading_counts){0};
     assert_ok(ps_grade_traces(&grading, &counts, &error));
     assert_int_equal(counts.graded, 3); /* those of the other two graders */
     assert_int_equal(counts.changes[PS_VERDICT_UNDECIDED][PS_VERDICT_CORRECT], 1);
     assert_int_equal(counts.changes[PS_VERDICT_NO_ANSWER][PS_VERDICT_NO_ANSWER], 1);
+    assert_int_equal(told.count, 1);
+    assert_int_equal(told.before, PS_VERDICT_UNDECIDED);
+    assert_int_equal(told.after, PS_VERDICT_CORRECT);
+    grading.changed = NULL;
 
     /* so does a corrected gold, and what was decided by hand goes on to count */
     struct ps_store_filter one = {.prompt_id = sum, .verdict = "correct"};
