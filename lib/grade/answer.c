@@ -146,7 +146,7 @@ static enum ps_status read_kind(const char *s, const struct ps_grade_profile *pr
         return PS_OK;
     }
     answer->unit[0] = 0;
-    char c = ps_answer_choice(s);
+    char c = ps_answer_choice(s, profile->choice);
     if (c) {
         answer->kind = PS_ANSWER_CHOICE;
         answer->label = c;

@@ -102,8 +102,8 @@ size_t ps_answer_spelled(const char *s, unsigned long *value);
 
 /* ---- choice.c ---- */
 
-/* The letter of "(C)", "C.", "Option C" in lower case, else 0. */
-char ps_answer_choice(const char *s);
+/* The letter of "(C)", "C.", "Option C" in lower case, else 0; small: also of a bare "c". */
+char ps_answer_choice(const char *s, bool small);
 /* Of "(C) 12" the bytes before 12, and the letter; 0 where there is no such letter. */
 size_t ps_answer_labelled(const char *s, char *label);
 

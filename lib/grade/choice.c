@@ -26,8 +26,8 @@ static const char *skip_title(const char *s) {
     return s;
 }
 
-/* A bare small letter is a variable. */
-char ps_answer_choice(const char *s) {
+/* A bare small letter is a variable, unless letters are all that is asked for. */
+char ps_answer_choice(const char *s, bool small) {
     const char *start = s;
     bool text = false, bracket = false;
     char found = 0, open = 0;
@@ -47,7 +47,7 @@ char ps_answer_choice(const char *s) {
         else if (*s != ' ' && *s != PS_TEXT_END && *s != '.' && *s != ':')
             return 0;
     }
-    if (found >= 'a' && found <= 'j' && !text && !bracket && !titled) return 0;
+    if (found >= 'a' && found <= 'j' && !text && !bracket && !titled && !small) return 0;
     return lower(found);
 }
 

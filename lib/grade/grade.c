@@ -61,6 +61,8 @@ static const struct ps_grade_profile profiles[] = {
     {.name = "math+last_number", .last_number = true},
     {.name = "aime", .number = true, .integer_0_999 = true},
     {.name = "aime+last_number", .number = true, .integer_0_999 = true, .last_number = true},
+    {.name = "choice", .choice = true},
+    {.name = "choice+last_number", .choice = true, .last_number = true},
     {.name = "plain"},
     {.name = "plain+last_number", .last_number = true},
 };
@@ -155,6 +157,7 @@ static const char *gold_problem(const struct ps_answer *gold,
     if (gold->kind == PS_ANSWER_EMPTY) return "it is empty";
     if (gold->kind == PS_ANSWER_BROKEN) return gold->problem;
     if (profile->number && gold->kind != PS_ANSWER_NUMBER) return "it is not a number";
+    if (profile->choice && !gold->label) return "it is no letter of a choice";
     if (profile->integer_0_999 && (mpz_cmp_ui(mpq_denref(gold->value), 1) != 0 ||
                                    mpq_sgn(gold->value) < 0 || mpq_cmp_ui(gold->value, 999, 1) > 0))
         return "it is not an integer from 0 to 999";

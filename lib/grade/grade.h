@@ -70,13 +70,14 @@ struct ps_grade_profile {
     bool number;            /* golds are numbers; any other gold is unreadable, and of an equation
                                in an answer the last member counts */
     bool integer_0_999;     /* golds are integers from 0 to 999 */
+    bool choice;            /* golds are letters of multiple choice; a small letter is one, too */
     bool drop_nouns;        /* "18 eggs" is 18: plain words behind a number are dropped */
     bool letter_a_line;     /* "A: 18" at the start of a line is an answer line */
     bool last_number;       /* where nothing was committed to, take the last number written */
 };
 
-/* "gsm8k", "math", "aime", "plain", and each with "+last_number" behind it as "gsm8k+last_number".
- * Returns false when there is none of that name. */
+/* "gsm8k", "math", "aime", "choice", "plain", and each with "+last_number" behind it as
+ * "gsm8k+last_number". Returns false when there is none of that name. */
 bool ps_grade_profile(const char *name, struct ps_grade_profile *profile);
 
 struct ps_extraction {

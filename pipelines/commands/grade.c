@@ -15,8 +15,9 @@ static const struct ps_setting items[] = {
     {"selection", PS_SETTING_STRING, AT(selection), .argument = "NAME",
      .help = "kept by this selection"},
     {"profile", PS_SETTING_STRING, AT(profile), .argument = "NAME",
-     .help = "gsm8k, math, aime or plain, or one of these with +last_number behind it; by default "
-             "as each data set says"},
+     .help =
+         "gsm8k, math, aime, choice or plain, or one of these with +last_number behind it; by default "
+         "as each data set says"},
 };
 #undef AT
 static const struct ps_settings_table table =
@@ -122,10 +123,11 @@ static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     struct changes changes = {0};
     struct ps_store_stats stats;
     struct ps_grade_profile profile;
-    PS_FAIL_IF(flags->profile && !ps_grade_profile(flags->profile, &profile), error, PS_ARGUMENT,
-               "--profile %s: there are gsm8k, math, aime and plain, and each with +last_number "
-               "behind it",
-               flags->profile);
+    PS_FAIL_IF(
+        flags->profile && !ps_grade_profile(flags->profile, &profile), error, PS_ARGUMENT,
+        "--profile %s: there are gsm8k, math, aime, choice and plain, and each with +last_number "
+        "behind it",
+        flags->profile);
     PS_TRY(ps_traces_make_filter(call, &which, &grading.filter, error));
     PS_TRY(ps_store_open(&grading.store, call->arguments.items[0], PS_STORE_WRITE, error));
     enum ps_status status = ps_dataset_catalog_open(&grading.catalog, NULL, 0, 0, error);

@@ -18,7 +18,7 @@ static const struct ps_setting pair_items[] = {
     {"output", PS_SETTING_BOOL, AT(output),
      .help = "ANSWER is a model's whole output: find the answer in it"},
     {"profile", PS_SETTING_STRING, AT(profile), .fallback = "plain", .argument = "NAME",
-     .help = "gsm8k, math, aime or plain, or one of these with +last_number behind it"},
+     .help = "gsm8k, math, aime, choice or plain, or one of these with +last_number behind it"},
     {"question", PS_SETTING_STRING, AT(question), .argument = "TEXT",
      .help = "the question; a percent sign in it lets a percentage answer a fraction"},
 };
@@ -145,10 +145,11 @@ static enum ps_status grade_one(const struct ps_call *call, const struct pair_fl
 static enum ps_status run(struct ps_call *call, struct ps_error *error) {
     const struct pair_flags *flags = call->settings[0].values;
     struct ps_grade_profile profile;
-    PS_FAIL_IF(!ps_grade_profile(flags->profile, &profile), error, PS_ARGUMENT,
-               "--profile %s: there are gsm8k, math, aime and plain, and each with +last_number "
-               "behind it",
-               flags->profile);
+    PS_FAIL_IF(
+        !ps_grade_profile(flags->profile, &profile), error, PS_ARGUMENT,
+        "--profile %s: there are gsm8k, math, aime, choice and plain, and each with +last_number "
+        "behind it",
+        flags->profile);
     if (flags->jsonl) {
         PS_FAIL_IF(call->arguments.count, error, PS_ARGUMENT,
                    "grade-pair --jsonl reads stdin and takes no GOLD and ANSWER");

@@ -115,7 +115,7 @@ static enum ps_status find_answer(const struct ps_reply_entry *entry,
                                   const struct ps_store_trace *trace, struct ps_grade *grade,
                                   bool *found, struct ps_error *error) {
     static const char *const profiles[] = {
-        "math", "gsm8k", "aime", "plain", "math+last_number", "gsm8k+last_number", NULL};
+        "math", "gsm8k", "aime", "choice", "plain", "math+last_number", "gsm8k+last_number", NULL};
     char named[64];
     *found = false;
     if (!entry->extracted || !trace->content_size) return PS_OK;

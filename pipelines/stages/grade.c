@@ -13,8 +13,9 @@ struct grade_settings {
 };
 static const struct ps_setting items[] = {
     {"profile", PS_SETTING_STRING, offsetof(struct grade_settings, profile), .identity = true,
-     .help = "how answers are written: gsm8k, math, aime, plain, and each with +last_number; by "
-             "default as each data set says"},
+     .help =
+         "how answers are written: gsm8k, math, aime, choice, plain, and each with +last_number; by "
+         "default as each data set says"},
 };
 static const struct ps_settings_table grade_table = PS_SETTINGS_TABLE(
     "grade", "Compares replies with the right answers.", items, struct grade_settings);
@@ -36,10 +37,10 @@ static enum ps_status check(const struct ps_stage_context *context, struct ps_er
     struct ps_grade_profile profile;
     struct ps_store_filter *filters;
     size_t count;
-    PS_FAIL_IF(settings->profile && !ps_grade_profile(settings->profile, &profile), error,
-               PS_ARGUMENT,
-               "profile: '%s' is none of gsm8k, math, aime, plain, each also with +last_number",
-               settings->profile);
+    PS_FAIL_IF(
+        settings->profile && !ps_grade_profile(settings->profile, &profile), error, PS_ARGUMENT,
+        "profile: '%s' is none of gsm8k, math, aime, choice, plain, each also with +last_number",
+        settings->profile);
     return ps_stage_trace_filters(context, &filters, &count, error);
 }
 

@@ -51,10 +51,11 @@ static enum ps_status resolve(const struct ps_grading *grading, struct set *set,
                               struct ps_error *error) {
     const char *name = grading->profile;
     if (!name) PS_TRY(find_profile(grading, set, &name, error));
-    PS_FAIL_IF(!ps_grade_profile(name, &set->profile), error, PS_ARGUMENT,
-               "%s: there is no grading profile '%s'; there are gsm8k, math, aime and plain, and "
-               "each with +last_number behind it",
-               set->dataset[0] ? set->dataset : "profile", name);
+    PS_FAIL_IF(
+        !ps_grade_profile(name, &set->profile), error, PS_ARGUMENT,
+        "%s: there is no grading profile '%s'; there are gsm8k, math, aime, choice and plain, and "
+        "each with +last_number behind it",
+        set->dataset[0] ? set->dataset : "profile", name);
     snprintf(set->grader, sizeof set->grader, "%s %s", name, ps_grade_version());
     return PS_OK;
 }

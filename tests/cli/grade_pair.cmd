@@ -7,7 +7,7 @@ potstill grade-pair --jsonl <<'LINES'
 {"gold": null, "answer": "7"}
 {"gold": 145.0, "answer": 145}
 {"gold": "7", "output": "\\boxed{7}", "finish_reason": "length"}
-{"gold": "7", "output": "seven"}
+{"gold": "7", "output": "seven, I guess"}
 no JSON
 {"gold": "7"}
 {"output": "7"}

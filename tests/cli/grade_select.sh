@@ -41,7 +41,7 @@ graded 0 of 6 traces
 $ grade a.db --dataset sums/train --profile aime --json
 {"traces":3,"verdicts":{"correct":2,"truncated":1},"graded":3,"changes":[],"changed":[]}
 $ grade a.db --profile foo
-potstill: --profile foo: there are gsm8k, math, aime and plain, and each with +last_number behind it
+potstill: --profile foo: there are gsm8k, math, aime, choice and plain, and each with +last_number behind it
 exit code 2
 $ grade absent.db
 potstill: absent.db: no such store
