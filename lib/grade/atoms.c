@@ -133,6 +133,20 @@ static bool broken_power(struct ps_exact *x, ca_t value, const fmpq_t exponent) 
     return ca_check_is_number(value, x->context) == T_TRUE;
 }
 
+static bool is_real_polynomial(struct ps_exact *x, const struct ps_polynomial *p) {
+    for (size_t i = 0; i < p->count; i++) {
+        if (ca_check_is_real(p->terms[i].factor, x->context) != T_TRUE) return false;
+        for (size_t k = 0; k < x->count; k++)
+            if (p->terms[i].degrees[k] && x->atoms[k].kind != PS_ATOM_VARIABLE) return false;
+    }
+    return true;
+}
+
+/* Real for real variables, which \ln n and (-1)^n are not. */
+static bool is_real(struct ps_exact *x, const struct ps_fraction *f) {
+    return is_real_polynomial(x, &f->above) && is_real_polynomial(x, &f->below);
+}
+
 /* Whether the leading factor is 1: nothing is drawn from under a root with a sign. */
 static bool is_one(struct ps_exact *x, const struct ps_fraction *f) {
     ca_t lead;
@@ -155,8 +169,7 @@ static bool root_of_exponentials(struct ps_exact *x, struct ps_fraction *r, unsi
         if (!degree) continue;
         ca_init(lead, x->context);
         single =
-            atom->kind == PS_ATOM_EXPONENTIAL && ps_fraction_lead(x, &atom->argument, lead) &&
-            ca_check_is_real(lead, x->context) == T_TRUE &&
+            atom->kind == PS_ATOM_EXPONENTIAL && is_real(x, &atom->argument) &&
             (!atom->has_base || (ps_fraction_value(x, &atom->base, lead) && is_positive(x, lead)));
         ca_clear(lead, x->context);
         if (single && degree % (short)index) x->finer = x->scale * index;
