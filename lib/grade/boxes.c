@@ -42,20 +42,23 @@ static bool is_box(const char *text, size_t at, size_t end) {
     return starts(text, at, end, "\\boxed") || starts(text, at, end, "\\fbox");
 }
 
+enum { LONGEST_INLINE = 1024 };
+
 /* Behind the code that begins with the backtick at `at`, or `at` where it is to be read. */
 static size_t behind_code(const char *text, size_t at, size_t end, struct code *code) {
     size_t ticks = 0;
     while (at + ticks < end && text[at + ticks] == '`') ticks++;
     if (ticks >= 3 && !code->no_fence) {
-        const char *close = memmem(text + at + ticks, end - at - ticks, "```", 3);
-        const char *line = memchr(text + at + ticks, '\n', end - at - ticks);
+        size_t begin = at + ticks;
+        const char *close = memmem(text + begin, end - begin, "```", 3);
         code->no_fence = !close;
-        if (!close || is_box(text, line && line < close ? (size_t)(line - text) : at + ticks,
-                             (size_t)(close - text)))
-            return at;
-        return (size_t)(close - text) + 3;
+        if (!close) return at;
+        size_t stop = (size_t)(close - text);
+        const char *line = memchr(text + begin, '\n', stop - begin); /* "```latex" */
+        return is_box(text, line ? (size_t)(line - text) : begin, stop) ? at : stop + 3;
     }
     if (ticks != 1 || at < code->no_inline) return at;
+    if (end - at > LONGEST_INLINE) end = at + LONGEST_INLINE;
     const char *line = memchr(text + at, '\n', end - at);
     size_t stop = line ? (size_t)(line - text) : end;
     const char *close = memchr(text + at + 1, '`', stop - at - 1);

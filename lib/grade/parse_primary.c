@@ -449,7 +449,8 @@ static struct ps_node *set(struct ps_parser *p) {
     p->in_set = true;
     struct ps_parser kept = *p;
     struct ps_node *node = ps_parse_list(p, PS_NODE_SET);
-    if ((!node || !ps_parse_peek(p, "\\}")) && !p->out_of_memory) {
+    bool list = node && ps_parse_peek(p, "\\}");
+    if (!list && !in_set && !p->out_of_memory) { /* once: nested ones would double the work */
         kept.nodes = p->nodes;
         *p = kept;
         node = such_that(p);

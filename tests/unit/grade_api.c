@@ -108,12 +108,36 @@ static double seconds(void) {
  * quadratic search would take minutes). */
 static void hostile_outputs_end_soon(void **state) {
     (void)state;
-    static const char *const units[] = {"\\boxed{",    "\\boxed ",    "{",          "}",
-                                        "answer: ",    "answer is $", "A:\n\n",     "#### 1\n",
-                                        "**",          "<think>",     "1,234,",     "\\frac",
-                                        "#### \n\n\n", "</think>",    "step 1 - 2", "answer: \\[ {",
-                                        "$",           "1/",          "- ",         "\xff",
-                                        "answer\n",    "A: **1\n",    "(((((((",    "\\boxed{}"};
+    static const char *const units[] = {"\\boxed{",
+                                        "\\boxed ",
+                                        "{",
+                                        "}",
+                                        "answer: ",
+                                        "answer is $",
+                                        "A:\n\n",
+                                        "#### 1\n",
+                                        "**",
+                                        "<think>",
+                                        "1,234,",
+                                        "\\frac",
+                                        "#### \n\n\n",
+                                        "</think>",
+                                        "step 1 - 2",
+                                        "answer: \\[ {",
+                                        "$",
+                                        "1/",
+                                        "- ",
+                                        "\xff",
+                                        "answer\n",
+                                        "A: **1\n",
+                                        "(((((((",
+                                        "\\boxed{}",
+                                        "`a",
+                                        "```a",
+                                        "`\\boxed{1}` ",
+                                        "\\boxed{1} or ",
+                                        "if the answer is 1. ",
+                                        "x = \\boxed{1}, "};
     struct ps_grade_profile last = profile("gsm8k+last_number");
     struct ps_grade_input input = {.gold = ps_grade_text("18")};
     size_t size = 500000;
@@ -131,6 +155,60 @@ static void hostile_outputs_end_soon(void **state) {
     ps_free(text);
 }
 
+/* Answers of 8,000 bytes of the same few: whatever is read of them ends soon. */
+static void hostile_answers_end_soon(void **state) {
+    (void)state;
+    static const char *const units[] = {"\\{",
+                                        "\\{x \\mid ",
+                                        "1\\frac{",
+                                        "^(",
+                                        "x^{",
+                                        "(",
+                                        "\\sqrt{",
+                                        "|",
+                                        "1,",
+                                        "[1,2]\\cup ",
+                                        "x<1 or ",
+                                        "and ",
+                                        "_{",
+                                        "\\approx ",
+                                        "x=",
+                                        "(A) ",
+                                        "one ",
+                                        "1 ",
+                                        "\\sin ",
+                                        "\\text{a}",
+                                        "x^{n}+",
+                                        "\\pm 1,",
+                                        "\\begin{pmatrix}",
+                                        "2^",
+                                        "3:",
+                                        "1/",
+                                        "!",
+                                        "\\sqrt2+",
+                                        "{",
+                                        "]",
+                                        "\\overline{",
+                                        "5 apples ",
+                                        "million ",
+                                        "\\frac12 "};
+    struct ps_grade_profile math = profile("math");
+    struct ps_grade_input input = {.gold = ps_grade_text("\\{1, 2\\}"), .answer_given = true};
+    char text[8001];
+    for (size_t u = 0; u < sizeof units / sizeof units[0]; u++)
+        for (size_t size = 64; size <= 8000; size *= 5) {
+            struct ps_grade result;
+            for (size_t i = 0; i < size; i++) text[i] = units[u][i % strlen(units[u])];
+            input.output = (struct ps_grade_text){text, size};
+            double before = seconds();
+            assert_ok(ps_grade(&input, &math, &result, NULL, &error));
+            if (seconds() - before > 5)
+                fail_msg("\"%s\" repeated took %.1f s", units[u], seconds() - before);
+            assert_int_not_equal(result.verdict, PS_VERDICT_CORRECT);
+            ps_grade_release(&result);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
@@ -139,6 +217,7 @@ int main(void) {
         cmocka_unit_test(explains_each_step),
         cmocka_unit_test(memory_may_run_out),
         cmocka_unit_test(hostile_outputs_end_soon),
+        cmocka_unit_test(hostile_answers_end_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
