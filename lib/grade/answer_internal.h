@@ -58,6 +58,9 @@ enum ps_status ps_answer_normalise(struct ps_grade_text text, struct ps_buffer *
 /* What a character of mathematics is in TeX, or NULL; the plain one of a raised or lowered one, or
  * 0 (characters.c). */
 const char *ps_answer_character(int32_t point);
+/* What a command without its backslash stands for: a space, "" for pure styling, TeX; NULL for one
+ * that stays. */
+const char *ps_answer_command(const char *name, size_t size);
 char ps_answer_raised(int32_t point);
 char ps_answer_lowered(int32_t point);
 

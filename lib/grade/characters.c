@@ -1,5 +1,7 @@
-/* Unicode characters of mathematics, and what they are in TeX. */
+/* Unicode characters of mathematics, what they are in TeX, and TeX commands that are others. */
 #include "grade/answer_internal.h"
+
+#include <string.h>
 
 static const struct {
     int32_t point;
@@ -119,4 +121,92 @@ char ps_answer_raised(int32_t point) {
 
 char ps_answer_lowered(int32_t point) {
     return point >= 0x2080 && point <= 0x2089 ? (char)('0' + point - 0x2080) : 0;
+}
+
+/* ---- commands ---- */
+
+static const struct {
+    const char *name, *becomes; /* "": dropped */
+} commands[] = {
+    {"left", ""},
+    {"right", ""},
+    {"big", ""},
+    {"Big", ""},
+    {"bigl", ""},
+    {"bigr", ""},
+    {"Bigl", ""},
+    {"Bigr", ""},
+    {"bigg", ""},
+    {"Bigg", ""},
+    {"biggl", ""},
+    {"biggr", ""},
+    {"middle", ""},
+    {"limits", ""},
+    {"nolimits", ""},
+    {"displaystyle", ""},
+    {"textstyle", ""},
+    {"rm", ""},
+    {"bf", ""},
+    {"it", ""},
+    {"newline", " "},
+    {"quad", " "},
+    {"qquad", " "},
+    {"thinspace", " "},
+    {"enspace", " "},
+    {"space", " "},
+    {"nobreakspace", " "},
+    {"leq", "\\le"},
+    {"geq", "\\ge"},
+    {"neq", "\\ne"},
+    {"leqslant", "\\le"},
+    {"geqslant", "\\ge"},
+    {"leqq", "\\le"},
+    {"geqq", "\\ge"},
+    {"lbrace", "\\{"},
+    {"rbrace", "\\}"},
+    {"lbrack", "["},
+    {"rbrack", "]"},
+    {"langle", "("},
+    {"rangle", ")"},
+    {"degree", "°"},
+    {"lvert", "|"},
+    {"rvert", "|"},
+    {"vert", "|"},
+    {"percent", "%"},
+    {"ast", "*"},
+    {"lt", "<"},
+    {"gt", ">"},
+    {"colon", ":"},
+    {"ratio", ":"},
+    {"slash", "/"},
+    {"dollar", "$"},
+    {"textdollar", "$"},
+    {"pounds", "£"},
+    {"euro", "€"},
+    {"prime", "'"},
+    {"dots", "\\ldots"},
+    {"dotsc", "\\ldots"},
+    {"cdots", "\\ldots"},
+    {"simeq", "\\approx"},
+    {"doteq", "\\approx"},
+    {"thickapprox", "\\approx"},
+    {"bullet", "\\cdot"},
+    {"land", "\\wedge"},
+    {"lor", "\\vee"},
+    {"cr", "\\\\"},
+    {"infin", "\\infty"},
+    {"varnothing", "\\emptyset"},
+    {"empty", "\\emptyset"},
+    {"backslash", "\\setminus"},
+    {"smallsetminus", "\\setminus"},
+    {"R", "\\mathbb{R}"},
+    {"dbinom", "\\binom"},
+    {"tbinom", "\\binom"},
+};
+
+const char *ps_answer_command(const char *name, size_t size) {
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strlen(commands[i].name) == size && memcmp(commands[i].name, name, size) == 0)
+            return commands[i].becomes;
+    return NULL;
 }

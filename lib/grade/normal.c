@@ -159,87 +159,6 @@ static void argument(struct normaliser *n, int count) {
     }
 }
 
-struct command {
-    const char *name, *becomes; /* NULL: dropped */
-};
-
-static const struct command commands[] = {
-    {"left", NULL},
-    {"right", NULL},
-    {"big", NULL},
-    {"Big", NULL},
-    {"bigl", NULL},
-    {"bigr", NULL},
-    {"Bigl", NULL},
-    {"Bigr", NULL},
-    {"bigg", NULL},
-    {"Bigg", NULL},
-    {"biggl", NULL},
-    {"biggr", NULL},
-    {"middle", NULL},
-    {"limits", NULL},
-    {"nolimits", NULL},
-    {"displaystyle", NULL},
-    {"textstyle", NULL},
-    {"rm", NULL},
-    {"bf", NULL},
-    {"it", NULL},
-    {"newline", " "},
-    {"quad", " "},
-    {"qquad", " "},
-    {"thinspace", " "},
-    {"enspace", " "},
-    {"space", " "},
-    {"nobreakspace", " "},
-    {"leq", "\\le"},
-    {"geq", "\\ge"},
-    {"neq", "\\ne"},
-    {"leqslant", "\\le"},
-    {"geqslant", "\\ge"},
-    {"leqq", "\\le"},
-    {"geqq", "\\ge"},
-    {"lbrace", "\\{"},
-    {"rbrace", "\\}"},
-    {"lbrack", "["},
-    {"rbrack", "]"},
-    {"langle", "("},
-    {"rangle", ")"},
-    {"degree", "°"},
-    {"lvert", "|"},
-    {"rvert", "|"},
-    {"vert", "|"},
-    {"percent", "%"},
-    {"ast", "*"},
-    {"lt", "<"},
-    {"gt", ">"},
-    {"colon", ":"},
-    {"ratio", ":"},
-    {"slash", "/"},
-    {"dollar", "$"},
-    {"textdollar", "$"},
-    {"pounds", "£"},
-    {"euro", "€"},
-    {"prime", "'"},
-    {"dots", "\\ldots"},
-    {"dotsc", "\\ldots"},
-    {"cdots", "\\ldots"},
-    {"simeq", "\\approx"},
-    {"doteq", "\\approx"},
-    {"thickapprox", "\\approx"},
-    {"bullet", "\\cdot"},
-    {"land", "\\wedge"},
-    {"lor", "\\vee"},
-    {"cr", "\\\\"},
-    {"infin", "\\infty"},
-    {"varnothing", "\\emptyset"},
-    {"empty", "\\emptyset"},
-    {"backslash", "\\setminus"},
-    {"smallsetminus", "\\setminus"},
-    {"R", "\\mathbb{R}"},
-    {"dbinom", "\\binom"},
-    {"tbinom", "\\binom"},
-};
-
 static const char *const text_commands[] = {
     "text",   "mbox",       "textbf", "textit", "textrm", "textsf",       "texttt",
     "textup", "textnormal", "mathrm", "hbox",   "emph",   "operatorname", "textsc"};
@@ -306,19 +225,17 @@ static void named_command(struct normaliser *n, const char *name, size_t size) {
         argument(n, 1);
         return;
     }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strlen(commands[i].name) != size || memcmp(commands[i].name, name, size) != 0) continue;
-        if (!commands[i].becomes) {
-            /* "\right." is an invisible bracket */
-            if (n->p < n->end && *n->p == '.' && (name[0] == 'l' || name[0] == 'r')) n->p++;
-        } else if (commands[i].becomes[0] == ' ') {
-            emit_space(n);
-        } else {
-            emit_string(n, commands[i].becomes);
-            n->after_command = commands[i].becomes[0] == '\\' && is_letter(commands[i].becomes[1]);
-        }
-        return;
+    const char *becomes = ps_answer_command(name, size);
+    if (becomes && !*becomes) {
+        /* "\right." is an invisible bracket */
+        if (n->p < n->end && *n->p == '.' && (name[0] == 'l' || name[0] == 'r')) n->p++;
+    } else if (becomes && becomes[0] == ' ') {
+        emit_space(n);
+    } else if (becomes) {
+        emit_string(n, becomes);
+        n->after_command = becomes[0] == '\\' && is_letter(becomes[strlen(becomes) - 1]);
     }
+    if (becomes) return;
     emit_string(n, "\\");
     if (!ps_buffer_append(n->out, name, size)) n->memory = false;
     n->after_command = true;

@@ -48,6 +48,27 @@ void ps_parse_skip(struct ps_parser *p);
 bool ps_parse_peek(struct ps_parser *p, const char *literal);
 bool ps_parse_accept(struct ps_parser *p, const char *literal);
 
+/* A copy of a piece of text in the arena; NULL without memory. */
+char *ps_parse_keep(struct ps_parser *p, const char *text, size_t size);
+
+/* ---- parse_number.c ---- */
+
+struct ps_node *ps_parse_number(struct ps_parser *p);
+/* Reads the base behind "_{" and puts it on the number. */
+struct ps_node *ps_parse_with_base(struct ps_parser *p, struct ps_node *number);
+
+/* ---- parse_bracket.c; each begins at its sign, or behind its command ---- */
+
+struct ps_node *ps_parse_bracket(struct ps_parser *p);
+struct ps_node *ps_parse_set(struct ps_parser *p);
+struct ps_node *ps_parse_plain_set(struct ps_parser *p);
+struct ps_node *ps_parse_absolute(struct ps_parser *p);
+struct ps_node *ps_parse_rounded(struct ps_parser *p, const char *name, const char *close);
+struct ps_node *ps_parse_matrix(struct ps_parser *p);
+
+static inline bool ps_parse_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 static inline bool ps_parse_is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
