@@ -130,7 +130,7 @@ static bool is_question(const char *text, size_t at, size_t end) {
 
 /* The answer that begins at `at`: the rest of the line, or of the next one that has something. */
 static bool content(const char *text, size_t at, struct span in, struct span *found) {
-    static const char *const marks = " \t\r*_:=>";
+    static const char *const marks = " \t\r*_:=";
     for (;;) {
         size_t end = line_end(text, at, in.end);
         struct span inside;
@@ -178,6 +178,7 @@ static size_t behind_answer(const char *text, size_t begin, size_t at, size_t en
     size_t limit = end - at > 60 ? at + 60 : end;
     for (size_t i = at; i < limit; i++) {
         char c = text[i];
+        if (c == '=' && i + 1 < end && text[i + 1] == '>') return i + 2;
         if (c == ':' || c == '=') return i + 1;
         if (c == '\n') return is_heading(text, begin, at, i) ? i : 0;
         if (strchr(".?!;\"", c)) return 0;
@@ -191,10 +192,10 @@ static size_t behind_answer(const char *text, size_t begin, size_t at, size_t en
 /* Whether the clause before the word "answer" at `at` keeps it from being one: "if the answer is",
  * "I do not think the answer is", "a wrong answer is". */
 static bool is_doubted(const char *text, size_t begin, size_t at) {
-    static const char *const words[] = {"if",      "suppose", "supposing", "assume",  "assuming",
-                                        "whether", "unless",  "wrong",     "doubt",   "incorrect",
-                                        "not",     "never",   "cannot",    "don't",   "can't",
-                                        "didn't",  "doesn't", "isn't",     "imagine", "false"};
+    static const char *const words[] = {
+        "if",    "suppose", "supposing", "assume", "assuming", "whether", "unless",
+        "wrong", "doubt",   "incorrect", "not",    "never",    "cannot",  "don't",
+        "can't", "didn't",  "doesn't",   "isn't",  "imagine",  "false",   "some"};
     enum { LONGEST = 80 };
     size_t clause = at;
     while (clause > begin && at - clause < LONGEST && !strchr(".,;:!?\n", text[clause - 1]))

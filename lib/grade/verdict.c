@@ -223,6 +223,10 @@ static enum ps_verdict compare_plain(const struct ps_answer *gold, const struct 
     if (g == PS_ANSWER_NUMBER && a == PS_ANSWER_NUMBER)
         return compare_numbers(gold, answer, percent, reason);
     if (g == PS_ANSWER_TIME || a == PS_ANSWER_TIME) return compare_times(gold, answer, reason);
+    if (g == PS_ANSWER_EXPRESSION && a == PS_ANSWER_CHOICE && strchr("ei", answer->label)) {
+        snprintf(reason, 256, "a constant and a choice");
+        return PS_VERDICT_WRONG;
+    }
     if (g != PS_ANSWER_NUMBER && a != PS_ANSWER_NUMBER && strcmp(gold->text, answer->text) == 0) {
         snprintf(reason, 256, "the same text");
         return PS_VERDICT_CORRECT;
