@@ -113,7 +113,7 @@ EOT
 expect 0 'import' run p.yaml
 expect 0 '"prompts": ?3,' traces stats p.db --json
 grep -qE '"traces": ?5' runs/own/import/result.json || { cat runs/own/import/result.json; failures=$((failures + 1)); }
-expect 0 'correct 1, no_answer 2' traces stats p.db --dataset sums/test
+expect 0 'correct 3' traces stats p.db --dataset sums/test
 expect 0 'up to date' run p.yaml
 head -3 mixed.jsonl >>mixed.jsonl
 expect 0 'import' run p.yaml
