@@ -7,68 +7,24 @@
  * within two seconds. A disk that is full (a tmpfs of a few hundred KiB in a mount namespace of
  * its own; where that is not allowed it is skipped) ends it with exit code 1 and a
  * message that says how to go on, and what was kept before is still there. */
-#include "../unit/teacher_fixture.h"
+#include "program.h"
 
 #include "base/progress.h"
 #include "base/random.h"
-#include "store/store.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-static const char *potstill;
 static int kills;
 static uint64_t key, draws;
-static char folder[] = "/tmp/potstill-sample-XXXXXX";
-static char model[64], log_path[64];
-
-static char *store_path(const char *name) {
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-/* Replaces this process by potstill sample on that store. */
-static void sample(const char *path, const char *max_tokens) {
-    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (log < 0 || dup2(log, STDERR_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0) _exit(99);
-    setenv("POTSTILL_SOURCE", PS_SOURCE_DIR, 1);
-    execl(potstill, potstill, "sample", "--model", model, "--dataset", "arith/train", "--limit",
-          "12", "--samples", "3", "--max-tokens", max_tokens, "--temperature", "1", "--sequences",
-          "8", "--rows", "32", "--keep", "0.05", "--threads", "1", "--json", path, (char *)NULL);
-    _exit(98);
-}
 
 static pid_t begin_with(const char *path, const char *max_tokens) {
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) sample(path, max_tokens);
-    return child;
+    return begin_sample(path, "12", "3", max_tokens);
 }
 
 static pid_t begin(const char *path) {
     return begin_with(path, "150");
-}
-
-static int end(pid_t child) {
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
-
-static struct ps_hash hash_of(const char *path, struct ps_store_stats *stats) {
-    struct ps_store *store;
-    struct ps_hash hash;
-    struct ps_store_stats own;
-    assert_ok(ps_store_open(&store, path, PS_STORE_READ, &error));
-    assert_ok(ps_store_hash(store, &hash, &error));
-    assert_ok(ps_store_stats(store, NULL, stats ? stats : &own, &error));
-    ps_store_close(store);
-    return hash;
 }
 
 static struct ps_hash expected;
@@ -76,12 +32,9 @@ static double whole_seconds;
 
 static int set_up(void **state) {
     (void)state;
-    if (!mkdtemp(folder)) return 1;
-    snprintf(model, sizeof model, "%s/model", folder);
-    snprintf(log_path, sizeof log_path, "%s/log", folder);
-    teacher_make(model, 288, 512, "275");
+    program_set_up();
     double started = ps_seconds();
-    int status = end(begin(store_path("whole.db")));
+    int status = end_program(begin(store_path("whole.db")));
     whole_seconds = ps_seconds() - started;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return 1;
     expected = hash_of(store_path("whole.db"), NULL);
@@ -95,7 +48,7 @@ static int tear_down(void **state) {
 
 static void finish_and_compare(const char *path) {
     struct ps_store_stats stats;
-    int status = end(begin(path));
+    int status = end_program(begin(path));
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     struct ps_hash hash = hash_of(path, &stats);
     assert_int_equal(stats.traces, 36);
@@ -111,7 +64,7 @@ static void survives_kills(void **state) {
         uint32_t most = (uint32_t)(whole_seconds * 8e5) + 1;
         usleep(ps_random_below(key, draws++, most));
         kill(child, SIGKILL);
-        int status = end(child);
+        int status = end_program(child);
         assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
         if (!WIFSIGNALED(status)) {
             completed++;
@@ -137,7 +90,7 @@ static void stops_in_time(void **state) {
     usleep((useconds_t)(whole_seconds * 4e5));
     double asked = ps_seconds();
     kill(child, SIGTERM);
-    int status = end(child);
+    int status = end_program(child);
     double took = ps_seconds() - asked;
     assert_true(WIFEXITED(status));
     assert_in_range(WEXITSTATUS(status), 0, 3);
@@ -185,7 +138,7 @@ static void goes_on_from_what_was_in_flight(void **state) {
     (void)state;
     int64_t in_flight = 0, kept = 0, straight, again;
     const char *path = store_path("straight.db");
-    assert_int_equal(end(begin(path)), 0);
+    assert_int_equal(end_program(begin(path)), 0);
     straight = told("decode_tokens");
     path = store_path("flight.db");
     pid_t child = begin(path);
@@ -194,7 +147,7 @@ static void goes_on_from_what_was_in_flight(void **state) {
         kept_tokens(path, &in_flight);
     }
     kill(child, SIGKILL);
-    assert_true(WIFSIGNALED(end(child)));
+    assert_true(WIFSIGNALED(end_program(child)));
     kept = kept_tokens(path, &in_flight);
     assert_true(in_flight >= 100);
     finish_and_compare(path);
@@ -208,15 +161,15 @@ static void goes_on_from_what_was_in_flight(void **state) {
 static void goes_on_where_it_was_cut(void **state) {
     (void)state;
     struct ps_store_stats stats;
-    assert_int_equal(end(begin_with(store_path("once.db"), "256")), 0);
+    assert_int_equal(end_program(begin_with(store_path("once.db"), "256")), 0);
     int64_t once = told("decode_tokens");
     struct ps_hash whole = hash_of(store_path("once.db"), &stats);
     int64_t cut = stats.tokens;
-    assert_int_equal(end(begin_with(store_path("twice.db"), "64")), 0);
+    assert_int_equal(end_program(begin_with(store_path("twice.db"), "64")), 0);
     struct ps_hash begun = hash_of(store_path("twice.db"), &stats);
     assert_true(memcmp(&whole, &begun, sizeof whole) != 0);
     cut -= stats.tokens;
-    assert_int_equal(end(begin_with(store_path("twice.db"), "256")), 0);
+    assert_int_equal(end_program(begin_with(store_path("twice.db"), "256")), 0);
     struct ps_hash continued = hash_of(store_path("twice.db"), &stats);
     assert_memory_equal(&whole, &continued, sizeof whole);
     fprintf(stderr, "%lld tokens; cut at 64 and continued: %lld more, %lld decoded\n",
@@ -256,7 +209,7 @@ static void on_little_disk(void) {
     snprintf(copy, sizeof copy, "%s/kept", folder);
     if (mkdir(place, 0755) != 0) _exit(10);
     if (!mount_little(place)) _exit(77);
-    int status = end(begin(path));
+    int status = end_program(begin(path));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 1) _exit(11);
     ps_buffer_init(&text, 1 << 16);
     if (ps_file_read(log_path, &text, &error) != PS_OK) _exit(12);
@@ -272,7 +225,7 @@ static void full_disk_loses_nothing(void **state) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) on_little_disk();
-    int status = end(child);
+    int status = end_program(child);
     assert_true(WIFEXITED(status));
     if (WEXITSTATUS(status) == 77) {
         fprintf(stderr, "skipped: mounting a tmpfs of one's own is not allowed here\n");
