@@ -162,6 +162,9 @@ static enum ps_status check_format(struct ps_store *store, const char *folder,
         PS_TRY(create_schema(store, error));
         return ps_directory_sync(folder, error);
     }
+    PS_FAIL_IF(tables == 0 && application == 0, error, PS_FORMAT,
+               "%s: there is nothing in it; who made it was cut off before anything was kept",
+               store->path);
     PS_FAIL_IF(application != PS_STORE_APPLICATION_ID, error, PS_FORMAT, "%s: not a trace store",
                store->path);
     PS_FAIL_IF(format != PS_STORE_FORMAT, error, PS_FORMAT,

@@ -12,7 +12,6 @@
 #include "base/progress.h"
 #include "base/random.h"
 
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -177,28 +176,6 @@ static void goes_on_where_it_was_cut(void **state) {
     assert_in_range(told("decode_tokens"), cut - 36, cut + 36);
 }
 
-static bool write_text(const char *path, const char *text) {
-    int file = open(path, O_WRONLY);
-    bool done = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
-    if (file >= 0) close(file);
-    return done;
-}
-
-/* A little disk at `path` that this process alone sees. */
-static bool mount_little(const char *path) {
-    char map[64];
-    uid_t user = getuid();
-    if (user != 0) {
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-        snprintf(map, sizeof map, "0 %u 1", (unsigned)user);
-        if (!write_text("/proc/self/uid_map", map)) return false;
-    } else if (unshare(CLONE_NEWNS) != 0) {
-        return false;
-    }
-    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-    return mount("potstill", path, "tmpfs", 0, "size=220k") == 0;
-}
-
 /* In a process with that disk: a full disk, then room is made, then the work goes on. Exit code: 0
  * fine, 77 no such disk, else what went wrong. */
 static void on_little_disk(void) {
@@ -208,7 +185,7 @@ static void on_little_disk(void) {
     snprintf(path, sizeof path, "%s/full.db", place);
     snprintf(copy, sizeof copy, "%s/kept", folder);
     if (mkdir(place, 0755) != 0) _exit(10);
-    if (!mount_little(place)) _exit(77);
+    if (!mount_little(place, "220k")) _exit(77);
     int status = end_program(begin(path));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 1) _exit(11);
     ps_buffer_init(&text, 1 << 16);
