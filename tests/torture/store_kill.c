@@ -1,10 +1,11 @@
 /* kill -9 in the middle of writing: store_kill [ROUNDS] (12 without argument; the long run: 1000).
  *
  * A child opens the store, asks what is missing, and puts traces, partials and verdicts in random
- * batches; after each flush it reports the number it then knows to be kept through a pipe. The
- * parent kills it at a random moment and opens the store. What was reported is there, each trace is
- * whole, none is twice, the file is sound. When all rounds are over a last child finishes the work,
- * and the hash is that of a store written without interruption. */
+ * batches; every third packs as well. After each flush it reports the number it then knows to be
+ * kept through a pipe. The parent kills it at a random moment and opens the store. What was
+ * reported is there, each trace is whole, none is twice, the file is sound. When all rounds are
+ * over a last child finishes the work, and the hash is that of a store written without
+ * interruption. */
 
 #include "../unit/store_fixture.h"
 
@@ -33,12 +34,22 @@ static struct ps_store_trace make_trace(struct fixture *f, int prompt, int64_t r
     return trace;
 }
 
-/* Writes what is missing; reports to descriptor (or -1) how many traces are kept. */
+/* Packs what there is, and the whole file (VACUUM). */
+static void pack(struct fixture *f) {
+    int64_t packed;
+    assert_ok(ps_store_pack(f->store, &packed, NULL, &error));
+}
+
+/* Writes what is missing, and packs now and then; reports to descriptor (or -1) how many traces are
+ * kept. */
 static void write_missing(struct fixture *f, int descriptor, uint64_t seed) {
     uint64_t draw = 0;
     int64_t kept;
+    bool packs = descriptor >= 0 && ps_random_below(seed, draw++, 3) == 0;
+    if (packs) pack(f);
     for (int p = 0; p < prompts; p++) {
         uint8_t states[64];
+        if (packs && ps_random_below(seed, draw++, 40) == 0) pack(f);
         int64_t row = fixture_prompt(f, p);
         struct ps_store_key all = {row, f->source, f->sampler, 0};
         assert_ok(ps_store_states(f->store, &all, 64, states, (size_t)samples, &error));
@@ -138,7 +149,7 @@ static void test_kill(void **state) {
     int wiped = 0, interrupted = 0;
     for (int round = 0; round < rounds; round++) {
         int64_t reported = run_child(folder, key + (uint64_t)round + 1,
-                                     1000 + ps_random_below(key, (uint64_t)round, 40000));
+                                     1000 + ps_random_below(key, (uint64_t)round, 100000));
         int64_t traces = check(folder);
         if (traces < reported || traces < before)
             fail_msg("round %d: %lld reported as kept, %lld before, %lld there", round,

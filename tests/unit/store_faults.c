@@ -44,6 +44,8 @@ static void write_store(const char *path, struct outcome *outcome) {
              outcome);
         if (step(ps_store_flush(store, &own), outcome) == PS_OK) outcome->kept = put;
     }
+    int64_t packed;
+    step(ps_store_pack(store, &packed, NULL, &own), outcome);
 done:
     ps_store_close(store);
 }
@@ -90,6 +92,7 @@ static enum ps_status read_store(const char *path, int *traces, struct ps_error 
     struct ps_store_cursor *cursor = NULL;
     struct ps_store_row row;
     const struct ps_store_line how = {.metadata = true};
+    const struct ps_store_filter search = {.text = "look at"};
     struct ps_store_stats stats;
     struct ps_store_partial *partials;
     struct ps_arena arena;
@@ -108,7 +111,8 @@ static enum ps_status read_store(const char *path, int *traces, struct ps_error 
         if (!more) break;
         PS_TRY_DONE(ps_store_export(store, &row, &how, &out, own));
     }
-    PS_TRY_DONE(ps_store_stats(store, NULL, &stats, own));
+    PS_TRY_DONE(ps_store_stats(store, &search, &stats, own));
+    assert_int_equal(stats.traces, SAMPLES);
     PS_TRY_DONE(ps_store_read_partials(store, 1, 1, &arena, &partials, &count, own));
     PS_TRY_DONE(ps_store_hash(store, &hash, own));
     assert_int_equal(count, 1);
@@ -146,10 +150,52 @@ static void test_reading(void **state) {
     assert_ok(ps_path_remove(folder, &error));
 }
 
+static enum ps_status merge_store(const char *path, const char *from, struct ps_error *own) {
+    struct ps_store *store = NULL, *other = NULL;
+    struct ps_store_merge_counts counts;
+    enum ps_status status = ps_store_open(&store, path, PS_STORE_CREATE, own);
+    if (status == PS_OK) status = ps_store_open(&other, from, PS_STORE_READ, own);
+    if (status == PS_OK) status = ps_store_merge(store, other, NULL, &counts, own);
+    ps_store_close(other);
+    ps_store_close(store);
+    return status;
+}
+
+/* What a merge that failed has done stays, and merging again completes it. */
+static void test_merging(void **state) {
+    (void)state;
+    char folder[64], from[96], path[96];
+    struct outcome outcome = {0};
+    unit_folder(folder);
+    snprintf(from, sizeof from, "%s/from.db", folder);
+    snprintf(path, sizeof path, "%s/new/t.db", folder);
+    write_store(from, &outcome);
+    outcome.kept = SAMPLES;
+    size_t failures = 0;
+    for (size_t n = 1, quiet = 0; quiet < QUIET; n += stride()) {
+        struct ps_error own;
+        ps_memory_fail_at(n);
+        enum ps_status status = merge_store(path, from, &own);
+        ps_memory_fail_at(0);
+        if (status != PS_OK && status != PS_MEMORY)
+            fail_msg("allocation %zu: %s: %s", n, ps_status_name(status), own.message);
+        quiet = status == PS_OK ? quiet + 1 : 0;
+        failures += status != PS_OK;
+        assert_ok(merge_store(path, from, &error));
+        check_store(path, &outcome);
+        snprintf(path, sizeof path, "%s/new", folder);
+        assert_ok(ps_path_remove(path, &error));
+        snprintf(path, sizeof path, "%s/new/t.db", folder);
+    }
+    assert_true(failures > 20);
+    assert_ok(ps_path_remove(folder, &error));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writing),
         cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_merging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
