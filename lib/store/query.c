@@ -54,15 +54,30 @@ static bool where_prompt(struct ps_store_sql *sql, const char *digits) {
             where_value(sql, "p.hash <= ", last));
 }
 
+/* What the view `difficulty` says of (prompt, item, source), asked before the prompt's traces are
+ * looked at: a list with a limit need not know all of it. */
 static bool where_difficulty(struct ps_store_sql *sql, const struct ps_store_range *range) {
     if (!range) return true;
     struct ps_store_value low = {.type = PS_STORE_BIND_REAL, .real = range->low};
     struct ps_store_value high = {.type = PS_STORE_BIND_REAL, .real = range->high};
-    return where_value(sql,
-                       "(t.prompt, ifnull(i.id, 0), t.source) IN (SELECT d.prompt, "
-                       "ifnull(d.item, 0), d.source FROM difficulty d WHERE d.share >= ",
-                       low) &&
-           where_value(sql, "d.share <= ", high) && add(sql, ")");
+    return where_value(
+               sql,
+               "(SELECT avg(v.verdict = 'correct') FROM trace t JOIN verdict v ON "
+               "v.trace = t.id AND v.number = " PS_STORE_COUNTING_VERDICT
+               " WHERE t.prompt = p.id AND t.source = s.id AND v.verdict IN " PS_STORE_SHARING_VERDICTS
+               ") BETWEEN ",
+               low) &&
+           where_value(sql, "", high);
+}
+
+/* The verdict that counts is this one; those that have no such verdict at all are out at once. */
+static bool where_verdict(struct ps_store_sql *sql, const char *verdict) {
+    if (!verdict) return true;
+    if (strcmp(verdict, "none") == 0) return add(sql, " AND v.verdict IS NULL");
+    return where_text(sql, "v.verdict = ", verdict) &&
+           ps_buffer_format(&sql->text,
+                            " AND t.id IN (SELECT trace FROM verdict WHERE verdict = ?%d)",
+                            sql->count);
 }
 
 /* The items that a trace is shown with: of those of its prompt that fit, the first, the first with
@@ -75,7 +90,7 @@ static bool join_item(struct ps_store_sql *sql, const struct ps_store_filter *fi
                                  .integer = filter->row ? *filter->row : 0};
     return add(sql, " LEFT JOIN item i ON i.id ") &&
            add(sql, filter->per == PS_STORE_PER_TRACE ? "=" : "IN") &&
-           add(sql, " (SELECT min(j.id) FROM item j WHERE j.prompt = t.prompt") &&
+           add(sql, " (SELECT min(j.id) FROM item j WHERE j.prompt = p.id") &&
            where_text(sql, "j.dataset = ", filter->dataset) &&
            where_text(sql, "j.split = ", filter->split) &&
            (!filter->row || where_value(sql, "j.row = ", row)) && add(sql, groups[filter->per]);
@@ -84,12 +99,10 @@ static bool join_item(struct ps_store_sql *sql, const struct ps_store_filter *fi
 /* found: ids of the traces that contain the filter's text, or NULL. */
 static bool where(struct ps_store_sql *sql, const struct ps_store_filter *filter,
                   const char *found) {
-    bool none = filter->verdict && strcmp(filter->verdict, "none") == 0;
     bool fits = add(sql, " WHERE true");
     if (filter->dataset || filter->split || filter->row)
         fits = fits && add(sql, " AND i.id IS NOT NULL");
-    if (none) fits = fits && add(sql, " AND v.verdict IS NULL");
-    fits = fits && where_text(sql, "v.verdict = ", none ? NULL : filter->verdict) &&
+    fits = fits && where_verdict(sql, filter->verdict) &&
            where_text(sql, "s.name = ", filter->source) &&
            where_text(sql, "t.finish_reason = ", filter->finish) &&
            where_integer(sql, "t.id = ", filter->trace_id) &&
@@ -131,6 +144,18 @@ static int bind(sqlite3_stmt *statement, int place, const struct ps_store_value 
     }
 }
 
+/* A list comes in the order of prompts' hashes, and without sorting if it begins with prompts: a
+ * limit ends it soon. Item and difficulty are then looked up once for all samples. Where a
+ * condition on traces can leave few of them, all are read in the order of the file instead, and
+ * those few are sorted. */
+static bool begins_with_traces(const struct ps_store_filter *filter, const char *found) {
+    bool listed = filter->trace_id || filter->selection || found;
+    bool few = filter->finish || filter->min_tokens || filter->max_tokens ||
+               (filter->verdict && strcmp(filter->verdict, "none") != 0);
+    return !filter->prompt && !filter->prompt_id && !filter->difficulty &&
+           (listed || (few && filter->limit == 0));
+}
+
 enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
                                   const struct ps_store_filter *filter, const char *tail,
                                   sqlite3_stmt **statement, struct ps_error *error) {
@@ -144,13 +169,15 @@ enum ps_status ps_store_sql_build(struct ps_store *store, const char *columns,
     if (filter->text) PS_TRY(ps_store_search(store, filter, &found, error));
     ps_buffer_init(&sql.text, 16384);
     enum ps_status status = PS_OK;
-    /* Prompts in the order of their hash, so that a list with a limit need not sort all traces. */
+    bool by_trace = begins_with_traces(filter, found.data);
     bool fits =
-        ps_buffer_format(&sql.text,
-                         "SELECT %s FROM prompt p CROSS JOIN trace t ON t.prompt = p.id "
-                         "JOIN source s ON s.id = t.source JOIN sampler m ON m.id = t.sampler",
-                         columns) &&
-        join_item(&sql, filter) &&
+        ps_buffer_format(&sql.text, "SELECT %s FROM ", columns) &&
+        add(&sql, by_trace ? "trace t CROSS JOIN prompt p ON p.id = t.prompt" : "prompt p") &&
+        join_item(&sql, filter) && add(&sql, " CROSS JOIN source s") &&
+        add(&sql, by_trace ? " ON s.id = t.source"
+                           : " CROSS JOIN trace t INDEXED BY sqlite_autoindex_trace_1 "
+                             "ON t.prompt = p.id AND t.source = s.id") &&
+        add(&sql, " CROSS JOIN sampler m ON m.id = t.sampler") &&
         add(&sql, " LEFT JOIN verdict v ON v.trace = t.id AND "
                   "v.number = " PS_STORE_COUNTING_VERDICT) &&
         where(&sql, filter, found.data) && add(&sql, tail);

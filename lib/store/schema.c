@@ -66,5 +66,5 @@ const char ps_store_schema[] =
     "SELECT prompt, item, source, count(*) AS graded,\n"
     "sum(verdict = 'correct') AS correct, avg(verdict = 'correct') AS share\n"
     "FROM trace t JOIN latest_verdict ON trace = t.id\n"
-    "WHERE verdict IN ('correct', 'wrong', 'no_answer', 'truncated')\n"
+    "WHERE verdict IN " PS_STORE_SHARING_VERDICTS "\n"
     "GROUP BY prompt, item, source;\n";

@@ -255,7 +255,7 @@ enum ps_status ps_store_search(struct ps_store *store, const struct ps_store_fil
     PS_FAIL_DONE_IF(!set_up(&search), error, PS_MEMORY, "out of memory");
     if (filter->limit > 0) status = scan(&search, filter, PS_STORE_LIST_ORDER, TRACES, error);
     if (status == PS_OK && (filter->limit == 0 || search.found < (size_t)filter->limit))
-        status = scan(&search, filter, " ORDER BY t.prompt, t.frame, t.offset", 0, error);
+        status = scan(&search, filter, " ORDER BY p.id, t.frame, t.offset", 0, error);
 done:
     tear_down(&search);
     if (status == PS_OK)

@@ -96,6 +96,9 @@ extern const char ps_store_schema[];
     "AND (gold IS i.gold OR gold IS NULL AND author NOTNULL)\n"                                    \
     "ORDER BY author ISNULL, number DESC LIMIT 1)"
 
+/* SQL for the verdicts that difficulty is a share of. */
+#define PS_STORE_SHARING_VERDICTS "('correct', 'wrong', 'no_answer', 'truncated')"
+
 /* ---- codec.c ---- */
 
 /* Columns of tokens: a byte that names the coding, then the data. Appends to out. */
