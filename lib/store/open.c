@@ -152,6 +152,23 @@ static enum ps_status create_schema(struct ps_store *store, struct ps_error *err
     return status;
 }
 
+/* A view in the place of a table could keep a query busy for ever; our queries read tables alone.
+ * Triggers never run, and no expression within a table can hold a query. */
+static enum ps_status check_tables(struct ps_store *store, struct ps_error *error) {
+    enum { TABLES = 13 };
+    int64_t tables;
+    PS_TRY(ps_store_get(store, &tables, error,
+                        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 "
+                        "AND name IN ('prompt', 'item', 'source', 'sampler', 'provenance', "
+                        "'frame', 'trace', 'tokens', 'partial', 'attempt', 'verdict', "
+                        "'selection', 'selected')",
+                        ""));
+    PS_FAIL_IF(tables != TABLES, error, PS_CORRUPT,
+               "%s: it lacks tables of a store; it was damaged, or made by someone else",
+               store->path);
+    return PS_OK;
+}
+
 static enum ps_status check_format(struct ps_store *store, const char *folder,
                                    struct ps_error *error) {
     int64_t application, format, tables;
@@ -163,15 +180,14 @@ static enum ps_status check_format(struct ps_store *store, const char *folder,
         return ps_directory_sync(folder, error);
     }
     PS_FAIL_IF(tables == 0 && application == 0, error, PS_FORMAT,
-               "%s: there is nothing in it; who made it was cut off before anything was kept",
-               store->path);
+               "%s: not a trace store: it is empty, or its making was cut off", store->path);
     PS_FAIL_IF(application != PS_STORE_APPLICATION_ID, error, PS_FORMAT, "%s: not a trace store",
                store->path);
     PS_FAIL_IF(format != PS_STORE_FORMAT, error, PS_FORMAT,
                "%s: written in store format %lld, this program knows format %d; use a newer "
                "potstill",
                store->path, (long long)format, PS_STORE_FORMAT);
-    return PS_OK;
+    return check_tables(store, error);
 }
 
 static enum ps_status open_in(struct ps_store *store, const char *folder, const char *network,

@@ -70,17 +70,19 @@ enum ps_status ps_store_difficulty(struct ps_store *store, int64_t prompt, int64
                                    struct ps_error *error) {
     sqlite3_stmt *statement;
     bool row;
-    PS_TRY(ps_store_prepare(store, &statement, error,
-                            "SELECT graded, correct FROM difficulty WHERE prompt = ?1 AND "
-                            "item IS ?2 AND source = ?3",
-                            "izi", prompt, item, source));
+    PS_TRY(ps_store_prepare(
+        store, &statement, error,
+        "SELECT count(*), total(v.verdict = 'correct') FROM trace t "
+        "LEFT JOIN item i ON i.id = ?2 JOIN verdict v ON v.trace = t.id "
+        "AND v.number = " PS_STORE_COUNTING_VERDICT
+        " WHERE t.prompt = ?1 AND t.source = ?3 AND v.verdict IN " PS_STORE_SHARING_VERDICTS,
+        "izi", prompt, item, source));
     PS_TRY(ps_store_step(store, statement, &row, error));
-    *difficulty = (struct ps_store_difficulty){.share = NAN};
-    if (row) {
-        difficulty->graded = sqlite3_column_int64(statement, 0);
-        difficulty->correct = sqlite3_column_int64(statement, 1);
+    *difficulty = (struct ps_store_difficulty){.graded = sqlite3_column_int64(statement, 0),
+                                               .correct = sqlite3_column_int64(statement, 1),
+                                               .share = NAN};
+    if (difficulty->graded > 0)
         difficulty->share = (double)difficulty->correct / (double)difficulty->graded;
-    }
     sqlite3_reset(statement);
     return PS_OK;
 }

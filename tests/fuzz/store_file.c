@@ -1,7 +1,8 @@
 /* A whole store, as a hostile stranger might send it. The input is a list of changes to a sound
  * store that is made at the start: bytes overwritten, the file cut, numbers and blobs of rows set
- * to anything. Whatever they are, opening, listing, reading, verifying and salvaging end, with an
- * error or not, within the memory that the fuzzer allows. */
+ * to anything, tables without types, views and triggers. Whatever they are, opening, listing,
+ * reading, verifying and salvaging end, with an error or not, within the memory that the fuzzer
+ * allows. */
 
 #include "store/store_internal.h"
 
@@ -109,6 +110,42 @@ static void change_row(const uint8_t *data, size_t size) {
     sqlite3_close(database);
 }
 
+/* What a stranger may have put in the schema. */
+static void change_schema(const uint8_t *data, size_t size) {
+#define ENDLESS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT "
+#define LOOSE(table)                                                                               \
+    "CREATE TABLE loose AS SELECT * FROM " table "; DROP TABLE " table                             \
+    "; ALTER TABLE loose RENAME TO " table
+    static const char *const changes[] = {
+        "DROP TABLE tokens; CREATE VIEW tokens AS " ENDLESS "i AS trace, x'01' AS ids, NULL AS "
+        "logprobs FROM n",
+        "DROP VIEW difficulty; CREATE VIEW difficulty AS " ENDLESS
+        "i AS prompt, i AS item, i AS source, 1 AS graded, 1 AS correct, 1.0 AS share FROM n",
+        "DROP VIEW latest_verdict; CREATE VIEW latest_verdict AS " ENDLESS "i AS trace FROM n",
+        "CREATE TRIGGER t AFTER INSERT ON verdict BEGIN DELETE FROM trace; END",
+        LOOSE("frame"),
+        LOOSE("tokens"),
+        LOOSE("verdict"),
+        LOOSE("item"),
+        LOOSE("source"),
+        LOOSE("prompt"),
+        LOOSE("frame") "; UPDATE frame SET raw_bytes = 'many', base = 1.5, data = 7",
+        LOOSE("tokens") "; UPDATE tokens SET ids = 'text', logprobs = 1e300",
+        LOOSE("prompt") "; UPDATE prompt SET hash = 7, conversation = NULL",
+        LOOSE("trace") "; UPDATE trace SET output_tokens = 'x', checksum = 3, frame = 1e18",
+        LOOSE("trace") "; INSERT INTO trace SELECT * FROM trace",
+        "CREATE TABLE x (id); DROP TABLE verdict; ALTER TABLE x RENAME TO verdict",
+        "UPDATE frame SET base = (SELECT max(id) FROM frame WHERE packed IS NULL)",
+        "UPDATE frame SET base = id; UPDATE frame SET data = zeroblob(1000000)",
+    };
+    sqlite3 *database = NULL;
+    if (size < 1 || sqlite3_open(path, &database) != SQLITE_OK) goto done;
+    sqlite3_exec(database, "PRAGMA legacy_alter_table=ON", NULL, NULL, NULL);
+    sqlite3_exec(database, changes[data[0] % (sizeof changes / sizeof *changes)], NULL, NULL, NULL);
+done:
+    sqlite3_close(database);
+}
+
 static void change_bytes(const uint8_t *data, size_t size) {
     if (size < 4) return;
     int file = open(path, O_RDWR);
@@ -123,7 +160,9 @@ static void change_bytes(const uint8_t *data, size_t size) {
 static void change_all(const uint8_t *data, size_t size) {
     while (size >= 2) {
         size_t length = data[1] < size - 2 ? data[1] : size - 2;
-        if (data[0] % 2)
+        if (data[0] % 4 == 3)
+            change_schema(data + 2, length);
+        else if (data[0] % 2)
             change_row(data + 2, length);
         else
             change_bytes(data + 2, length);
@@ -164,6 +203,12 @@ static void use(struct ps_store *store) {
         ps_store_cursor_close(cursor);
     }
     ps_buffer_release(&line);
+    const struct ps_store_range range = {0, 1};
+    const struct ps_store_filter filters[] = {
+        {.difficulty = &range, .limit = 2}, {.text = "three"}, {.verdict = "correct"}};
+    for (int i = 0; i < 3; i++) ps_store_stats(store, &filters[i], &stats, NULL);
+    struct ps_store_difficulty difficulty;
+    ps_store_difficulty(store, 1, 0, 1, &difficulty, NULL);
     ps_store_stats(store, NULL, &stats, NULL);
     ps_store_hash(store, &hash, NULL);
     ps_store_sql(store, "SELECT potstill_text(id), potstill_tokens(id) FROM trace", ignore_cells,
