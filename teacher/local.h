@@ -41,13 +41,15 @@ enum ps_status ps_local_start(struct ps_local *local, const struct ps_local_opti
                               struct ps_error *error);
 
 /* Appends a store's source (store.h): {"weights", "tokenizer", "template"} as hashes, the template
- * that of the model's folder, "special_tokens", "precision" and "end_ids". Reads no more than it must: hashes of large files are remembered, the tokenizer is
- * not opened, so that a plan is quick. The weights' hash covers config.json and every
+ * that of the model's folder, "special_tokens", "precision" and "end_ids". Reads no more than it
+ * must: hashes of large files are remembered, the tokenizer is not opened, so that a plan is quick.
+ * The weights' hash covers config.json and every
  * *.safetensors, whatever the folder is called. */
 enum ps_status ps_local_source(const char *folder, enum ps_local_precision precision,
                                struct ps_buffer *json, struct ps_error *error);
 
 /* Appends a store's provenance: {"engine", "version", "backend", "kernels", "threads", "thinking",
- * "model", "machine"}; model is the folder. thought: how the prompts end, which says how reasoning was told from content. */
+ * "model", "machine"}; model is the folder. thought: how the prompts end, which says how reasoning
+ * was told from content. */
 enum ps_status ps_local_provenance(const struct ps_local *local, enum ps_thought thought,
                                    struct ps_buffer *json, struct ps_error *error);

@@ -78,10 +78,30 @@ enum ps_status ps_sample_survey(struct ps_store *store, const char *source,
             survey->cut += states[s] == PS_STORE_CUT;
         }
     }
+    struct ps_store_stats stats;
+    if (survey->done < survey->replies) {
+        PS_TRY_DONE(ps_store_stats(store, NULL, &stats, error));
+        ps_sample_estimate_disk(survey, &stats, max_tokens);
+    }
 done:
     ps_free(states);
     ps_arena_release(&arena);
     return status;
+}
+
+void ps_sample_estimate_disk(struct ps_sample_survey *survey, const struct ps_store_stats *stats,
+                             int64_t max_tokens) {
+    /* A token takes 4 bytes of text, compressed to a quarter, 3 of its id, 2 of its
+     * log-probability, and half as much again of pages that are not full. */
+    enum { ENOUGH = 100, BYTES = 9 };
+    bool known = stats && stats->traces >= ENOUGH && stats->tokens > 0;
+    double bytes = known ? (double)stats->file_bytes / (double)stats->tokens : BYTES;
+    double tokens = known ? (double)stats->tokens / (double)stats->traces : (double)max_tokens / 2;
+    double missing = (double)(survey->replies - survey->done);
+    if (bytes < BYTES) bytes = BYTES; /* the store is packed; what comes is not yet */
+    if (tokens > (double)max_tokens) tokens = (double)max_tokens;
+    survey->disk.likely = (int64_t)(missing * tokens * bytes);
+    survey->disk.most = (int64_t)(missing * (double)max_tokens * bytes);
 }
 
 /* Enters a trace for everyone who asked for it; wanted is sorted by row. */

@@ -9,6 +9,7 @@
  * What is in flight is kept at least every minute. A reply that cannot be sampled (its prompt does
  * not fit the model) is an attempt in the store with its reason. */
 
+#include "base/disk.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -108,12 +109,19 @@ enum ps_status ps_sample_run(const struct ps_sample_job *job, struct ps_sample_r
 /* How much of a job a store holds; the store may be open for reading. */
 struct ps_sample_survey {
     int64_t prompts, replies, done, cut; /* cut: there, but can be continued with max_tokens */
+    struct ps_disk_need disk;            /* of what is missing */
 };
 enum ps_status ps_sample_survey(struct ps_store *store, const char *source,
                                 const struct ps_sample_sampler *sampler,
                                 const struct ps_sample_prompt *prompts, size_t prompt_count,
                                 int64_t max_tokens, struct ps_sample_survey *survey,
                                 struct ps_error *error);
+
+/* Sets survey->disk: replies that are missing, times tokens a reply (likely as many as the store's
+ * have, the most max_tokens), times bytes a token, as measured in the store where it has some.
+ * stats NULL: there is no store. */
+void ps_sample_estimate_disk(struct ps_sample_survey *survey, const struct ps_store_stats *stats,
+                             int64_t max_tokens);
 
 /* The traces of these prompts, in the arena: ids[] has one for each reply asked for, the samples of
  * the first prompt, then those of the second ...; 0 where there is none. items[] has the row of

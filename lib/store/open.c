@@ -289,6 +289,10 @@ void ps_store_close(struct ps_store *store) {
     ps_free(store);
 }
 
+const char *ps_store_path(const struct ps_store *store) {
+    return store->path;
+}
+
 const char *ps_store_warning(const struct ps_store *store) {
     return store->warning;
 }

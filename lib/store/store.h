@@ -40,6 +40,9 @@ enum ps_status ps_store_open(struct ps_store **store, const char *path, enum ps_
 /* Drops what was not flushed. NULL is fine. */
 void ps_store_close(struct ps_store *store);
 
+/* As it was opened; owned by the store. */
+const char *ps_store_path(const struct ps_store *store);
+
 /* What the user should be told about this store (it lies on a network file system, ...), or NULL.
  * Owned by the store. */
 const char *ps_store_warning(const struct ps_store *store);

@@ -190,6 +190,7 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
     PS_TRY(status);
     int64_t missing = survey.replies - survey.done;
     plan->tokens = missing * evaluation.settings->max_tokens;
+    plan->disk = survey.disk.likely;
     ps_stage_plan_why(plan, "%lld of %lld replies are missing", (long long)missing,
                       (long long)survey.replies);
     return PS_OK;

@@ -151,6 +151,8 @@ enum ps_status ps_evaluation_survey(const struct ps_evaluation *evaluation, cons
         survey->replies += one.replies;
         survey->done += one.done;
         survey->cut += one.cut;
+        survey->disk.likely += one.disk.likely;
+        survey->disk.most += one.disk.most;
     }
     return PS_OK;
 }

@@ -1,6 +1,7 @@
 #include "pipelines/stages/stages_internal.h"
 
 #include "base/file.h"
+#include "base/log.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -33,4 +34,15 @@ enum ps_status ps_stage_result_end(struct ps_stage_result *result,
         status = ps_file_write_atomic(path, result->text.data, result->text.size, error);
     ps_buffer_release(&result->text);
     return status;
+}
+
+enum ps_status ps_stage_check_disk(const char *path, struct ps_disk_need need,
+                                   struct ps_error *error) {
+    int64_t free = ps_disk_free(path);
+    bool tight;
+    PS_TRY(ps_disk_check(path, need, free, &tight, error));
+    if (tight)
+        ps_log_warning("%s: up to %.1f MB may be written there, and %.1f MB are free", path,
+                       1e-6 * (double)need.most, 1e-6 * (double)free);
+    return PS_OK;
 }

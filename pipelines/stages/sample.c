@@ -115,7 +115,7 @@ static int64_t known_failures(const struct ps_stage_context *context) {
 static enum ps_status plan(const struct ps_stage_context *context, struct ps_stage_plan *plan,
                            struct ps_error *error) {
     const struct sample_settings *settings = context->settings;
-    int64_t replies = 0, done = 0, cut = 0;
+    int64_t replies = 0, done = 0, cut = 0, disk = 0;
     for (size_t i = 0; i < settings->models.count; i++) {
         struct work work;
         struct ps_sample_survey survey;
@@ -134,11 +134,13 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
         replies += survey.replies;
         done += survey.done;
         cut += survey.cut;
+        disk += survey.disk.likely;
     }
     int64_t missing = replies - done;
     if (plan->up_to_date) plan->up_to_date = missing == 0 || missing <= known_failures(context);
     if (plan->up_to_date) return PS_OK;
     plan->tokens = missing * settings->sampling.max_tokens;
+    plan->disk = disk;
     if (missing)
         ps_stage_plan_why(plan, "%lld of %lld replies are missing%s", (long long)missing,
                           (long long)replies, cut ? ", some of them to be continued" : "");

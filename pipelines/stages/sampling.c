@@ -168,6 +168,7 @@ enum ps_status ps_sampling_survey(const struct ps_sampling *sampling, const char
     if (!ps_file_exists(path)) {
         survey->prompts = (int64_t)prompts.count;
         for (size_t i = 0; i < prompts.count; i++) survey->replies += prompts.items[i].samples;
+        ps_sample_estimate_disk(survey, NULL, sampling->settings->max_tokens);
         return PS_OK;
     }
     PS_TRY(ps_store_open(&store, path, PS_STORE_READ, error));
@@ -253,6 +254,7 @@ static enum ps_status sample_missing(const struct ps_sampling *sampling, struct 
     enum ps_status status = ps_sample_survey(store, source, &job.sampler, prompts->items,
                                              prompts->count, job.max_tokens, &survey, error);
     if (status == PS_OK && survey.done < survey.replies) {
+        PS_TRY_DONE(ps_stage_check_disk(ps_store_path(store), survey.disk, error));
         PS_TRY_DONE(start(sampling, local, job.positions, error));
         PS_TRY_DONE(ps_local_provenance(local, prompts->thought, &provenance, error));
         job.generator = local->generator;

@@ -13,6 +13,7 @@
  * what it finds there. The driver writes the directory's "done" after run returned PS_OK. A run
  * that was asked to stop (base/stop.h) keeps what it has and returns PS_STOPPED. */
 
+#include "base/disk.h"
 #include "base/progress.h"
 #include "base/settings.h"
 #include "base/status.h"
@@ -53,6 +54,11 @@ struct ps_stage_plan {
  */
 void ps_stage_plan_why(struct ps_stage_plan *plan, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Before work begins: PS_FULL when what it will likely write to `path` is more than is free there,
+ * a warning when it may come to more. */
+enum ps_status ps_stage_check_disk(const char *path, struct ps_disk_need need,
+                                   struct ps_error *error);
 
 struct ps_stage_kind {
     const char *name, *help;

@@ -164,10 +164,9 @@ static enum ps_status plan(const struct ps_stage_context *context, struct ps_sta
         const struct ps_examples *examples = &train.data.examples;
         double epochs = (double)ps_train_steps(&options, examples->count) * (double)options.batch /
                         (double)examples->count;
-        int64_t models = 1 + (train.data.validation.count > 0) + (int64_t)train.keep_count;
         plan->tokens = (int64_t)((double)examples->counts.tokens * epochs);
         plan->memory = ps_train_memory(train.start.config, train.start.parameters, &options);
-        plan->disk = ps_train_disk(train.start.parameters, &options, models);
+        plan->disk = ps_training_disk(&train, &options);
     }
     ps_training_close(&train);
     return status;

@@ -217,6 +217,11 @@ void ps_training_write_result(const struct ps_training *train, const struct ps_t
     }
 }
 
+int64_t ps_training_disk(const struct ps_training *train, const struct ps_train_options *options) {
+    int64_t models = 1 + (train->data.validation.count > 0) + (int64_t)train->keep_count;
+    return ps_train_disk(train->start.parameters, options, models);
+}
+
 /* ---- the run ---- */
 
 /* What goes with the weights; where the best are kept they are those of model, too. */
@@ -230,6 +235,17 @@ static enum ps_status complete(void *user, const char *name, const char *path,
         PS_TRY(ps_train_copy_weights(best, path, error));
     }
     return ps_train_start_copy(&train->start, path, error);
+}
+
+/* Before the first step. What a run that was stopped has written is there already. */
+static enum ps_status check_disk(const struct ps_training *train,
+                                 const struct ps_train_options *options, struct ps_error *error) {
+    const char *folder = train->context->directory;
+    const char *checkpoints = ps_path_join(train->context->arena, folder, "checkpoints");
+    PS_FAIL_IF_NULL(checkpoints, error);
+    if (ps_directory_exists(checkpoints)) return PS_OK;
+    int64_t bytes = ps_training_disk(train, options);
+    return ps_stage_check_disk(folder, (struct ps_disk_need){bytes, bytes}, error);
 }
 
 enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result *result,
@@ -253,7 +269,8 @@ enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result
                                .step = on_step,
                                .resume = on_resume,
                                .context = train};
-    enum ps_status status = ps_train(&job, result, error);
+    enum ps_status status = check_disk(train, &job.options, error);
+    if (status == PS_OK) status = ps_train(&job, result, error);
     ps_progress_end(context->progress);
     ps_compute_close(compute);
     return status;

@@ -44,6 +44,8 @@ enum ps_status ps_training_open(struct ps_training *train, struct ps_error *erro
 void ps_training_close(struct ps_training *train);
 
 struct ps_train_options ps_training_options(const struct ps_training *train);
+/* Bytes that checkpoints and models will take. */
+int64_t ps_training_disk(const struct ps_training *train, const struct ps_train_options *options);
 
 /* Trains; each model folder has the tokenizer, too. */
 enum ps_status ps_training_run(struct ps_training *train, struct ps_train_result *result,

@@ -186,6 +186,12 @@ static void on_little_disk(void) {
     snprintf(copy, sizeof copy, "%s/kept", folder);
     if (mkdir(place, 0755) != 0) _exit(10);
     if (!mount_little(place, "220k")) _exit(77);
+    /* Far more than there is room for is not begun. */
+    if (end_program(begin_sample(path, "12", "2000", "150")) != 1 << 8) _exit(15);
+    ps_buffer_init(&text, 1 << 16);
+    if (ps_file_read(log_path, &text, &error) != PS_OK) _exit(16);
+    if (!strstr(text.data, "MB are free: make room")) _exit(17);
+    ps_buffer_release(&text);
     int status = end_program(begin(path));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 1) _exit(11);
     ps_buffer_init(&text, 1 << 16);

@@ -478,6 +478,30 @@ static void keys_differ(void **state) {
     assert_true(key == ps_sample_key(1, &a, 0));
 }
 
+static void estimates_the_disk(void **state) {
+    (void)state;
+    struct ps_sample_survey survey = {.replies = 1100, .done = 100};
+    ps_sample_estimate_disk(&survey, NULL, 1000);
+    assert_int_equal(survey.disk.most, 9000000);
+    assert_int_equal(survey.disk.likely, 4500000);
+    struct ps_store_stats stats = {.traces = 99, .tokens = 9900, .file_bytes = 990000};
+    ps_sample_estimate_disk(&survey, &stats, 1000); /* too few to go by */
+    assert_int_equal(survey.disk.likely, 4500000);
+    stats.traces = 100;
+    stats.tokens = 10000;
+    stats.file_bytes = 120000;
+    ps_sample_estimate_disk(&survey, &stats, 1000);
+    assert_int_equal(survey.disk.likely, 1200000); /* 100 tokens of 12 bytes */
+    assert_int_equal(survey.disk.most, 12000000);
+    stats.file_bytes = 30000; /* packed */
+    ps_sample_estimate_disk(&survey, &stats, 50);
+    assert_int_equal(survey.disk.likely, 450000);
+    assert_int_equal(survey.disk.most, 450000);
+    survey.done = survey.replies;
+    ps_sample_estimate_disk(&survey, &stats, 1000);
+    assert_int_equal(survey.disk.most, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_only_what_fits),
@@ -493,6 +517,7 @@ int main(void) {
         cmocka_unit_test(budgets_need_their_tokens),
         cmocka_unit_test(budgets_bind),
         cmocka_unit_test(keys_differ),
+        cmocka_unit_test(estimates_the_disk),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
