@@ -110,6 +110,12 @@ static void change_row(const uint8_t *data, size_t size) {
     sqlite3_close(database);
 }
 
+/* A change that never ends is given up. */
+static int give_up(void *context) {
+    (void)context;
+    return 1;
+}
+
 /* What a stranger may have put in the schema. */
 static void change_schema(const uint8_t *data, size_t size) {
 #define ENDLESS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT "
@@ -140,6 +146,7 @@ static void change_schema(const uint8_t *data, size_t size) {
     };
     sqlite3 *database = NULL;
     if (size < 1 || sqlite3_open(path, &database) != SQLITE_OK) goto done;
+    sqlite3_progress_handler(database, 1000000, give_up, NULL);
     sqlite3_exec(database, "PRAGMA legacy_alter_table=ON", NULL, NULL, NULL);
     sqlite3_exec(database, changes[data[0] % (sizeof changes / sizeof *changes)], NULL, NULL, NULL);
 done:

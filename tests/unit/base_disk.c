@@ -4,6 +4,8 @@
 
 #include "base/disk.h"
 
+#include <string.h>
+
 static struct ps_error error;
 
 static void test_check(void **state) {
