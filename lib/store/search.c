@@ -105,13 +105,14 @@ static void look(struct search *search, struct frame *frame) {
                               base ? base->text.data : NULL, base ? base->text.size : 0, NULL);
     size_t size = frame->text.size;
     for (struct piece *p = frame->pieces; p && frame->status == PS_OK; p = p->next) {
-        const char *text = size ? frame->text.data + p->offset : "";
         if (p->offset > size || p->reasoning > size - p->offset ||
-            p->content > size - p->offset - p->reasoning)
+            p->content > size - p->offset - p->reasoning) {
             frame->status = PS_CORRUPT;
-        else
-            p->found = contains(text, p->reasoning, search->wanted, search->size) ||
-                       contains(text + p->reasoning, p->content, search->wanted, search->size);
+            return;
+        }
+        const char *text = size ? frame->text.data + p->offset : "";
+        p->found = contains(text, p->reasoning, search->wanted, search->size) ||
+                   contains(text + p->reasoning, p->content, search->wanted, search->size);
     }
 }
 

@@ -29,13 +29,18 @@ static int by_name(const void *a, const void *b) {
                                                      : strcmp(left->name, right->name);
 }
 
+/* Rows may claim anything: a sum that has no room stays at the most. */
+static void add_to(int64_t *sum, int64_t value) {
+    if (__builtin_add_overflow(*sum, value, sum)) *sum = INT64_MAX;
+}
+
 static void add(struct ps_store_stats *stats, sqlite3_stmt *s, int64_t *prompt) {
     const char *verdict = (const char *)sqlite3_column_text(s, 1);
     stats->traces++;
     stats->prompts += sqlite3_column_int64(s, 0) != *prompt;
     *prompt = sqlite3_column_int64(s, 0);
-    stats->tokens += sqlite3_column_int64(s, 3);
-    stats->text_bytes += sqlite3_column_int64(s, 4);
+    add_to(&stats->tokens, sqlite3_column_int64(s, 3));
+    add_to(&stats->text_bytes, sqlite3_column_int64(s, 4));
     count(stats->verdicts, PS_STORE_VERDICTS, verdict ? verdict : "none");
     count(stats->finishes, PS_STORE_FINISHES, sqlite3_column_int(s, 2) ? "length" : "stop");
 }
@@ -85,8 +90,8 @@ static enum ps_status tokens(struct ps_store *store, struct ps_store_stats *stat
                             ""));
     PS_TRY(ps_store_step(store, s, &row, error));
     stats->body_bytes = sqlite3_column_int64(s, 0);
-    stats->ids_bytes += sqlite3_column_int64(s, 1);
-    stats->logprobs_bytes += sqlite3_column_int64(s, 2);
+    add_to(&stats->ids_bytes, sqlite3_column_int64(s, 1));
+    add_to(&stats->logprobs_bytes, sqlite3_column_int64(s, 2));
     sqlite3_reset(s);
     return PS_OK;
 }
