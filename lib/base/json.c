@@ -9,9 +9,7 @@
 #include <string.h>
 
 /* jansson reports many of its failures to allocate as syntax errors: look for ourselves. */
-/* Aligned because mold 1.10 makes a program that does not start ("cannot apply additional memory
- * protection after relocation") of a thread-local byte that comes to lie at the end of a page. */
-static _Thread_local _Alignas(64) bool allocation_failed;
+static _Thread_local bool allocation_failed;
 
 static void *allocate(size_t size) {
     void *memory = ps_malloc(size);
