@@ -215,10 +215,16 @@ static enum ps_verdict compare_plain(const struct ps_answer *gold, const struct 
         return PS_VERDICT_UNDECIDED;
     }
     if (gold->name[0] && answer->name[0] && !may_be_one_name(gold->name, answer->name)) {
+        /* "x = 2y" and "y = x/2" are one equation all the same */
+        if (compare_expressions(gold, answer, true, reason) == PS_VERDICT_CORRECT)
+            return PS_VERDICT_CORRECT;
         snprintf(reason, 256, "they name different things");
         return PS_VERDICT_UNDECIDED;
     }
-    bool named = !gold->name[0] || !answer->name[0] || strcmp(gold->name, answer->name) == 0;
+    /* A gold "xy = 0" is an equation; an answer "xy = 12" may well say what xy is. */
+    bool equation = is_product(gold->name) && !answer->name[0];
+    bool named =
+        !equation && (!gold->name[0] || !answer->name[0] || strcmp(gold->name, answer->name) == 0);
     if (!named) return compare_expressions(gold, answer, true, reason);
     if (g == PS_ANSWER_NUMBER && a == PS_ANSWER_NUMBER)
         return compare_numbers(gold, answer, percent, reason);

@@ -239,9 +239,11 @@ static void one_change_makes_another_answer(void **state) {
 
 /* ---- other laws ---- */
 
-/* Rounding and percentages look at the gold. */
+/* Rounding, percentages and "xy = 1" look at the gold. */
 static bool looks_at_gold(const char *text) {
     const char *point = strchr(text, '.');
+    size_t letters = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+    if (letters > 1 && text[letters + strspn(text + letters, " ")] == '=') return true;
     return strchr(text, '%') || strstr(text, "percent") || strstr(text, "approx") ||
            strstr(text, "\xE2\x89\x88") || (point && strspn(point + 1, "0123456789") >= 3);
 }
