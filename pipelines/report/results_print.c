@@ -140,35 +140,34 @@ static bool print_unseen(const struct ps_result_pair *pairs, size_t count, struc
     return fits;
 }
 
-static bool print_difference(const char *what, const struct ps_result_difference *difference,
+static bool print_difference(const struct ps_result_pair *pair, const char *score,
+                             const struct ps_result_difference *difference, struct widths width,
                              struct ps_buffer *text) {
     char p[16];
-    return ps_buffer_format(text, "%s %+.1f (%+.1f to %+.1f, p %s%s)", what,
-                            100 * difference->value, 100 * difference->low, 100 * difference->high,
-                            difference->p < 0.0001 ? "" : "= ", p_text(difference->p, p));
+    return ps_buffer_format(text, "%-*s  %-*s  %-*s  %-10s  %+6.1f  %+6.1f to %+6.1f  %s\n",
+                            width.set, pair->dataset, width.model, pair->a, width.model, pair->b,
+                            score, 100 * difference->value, 100 * difference->low,
+                            100 * difference->high, p_text(difference->p, p));
 }
 
-/* A line for each pair with several samples: differences of the vote and of pass@k. */
+/* For each pair with several samples: differences of the vote and of pass@k. */
 static bool print_pair_samples(const struct ps_result_pair *pairs, size_t count,
                                struct widths width, struct ps_buffer *text) {
     bool fits = true, begun = false;
-    char name[32];
+    char score[32];
     for (size_t i = 0; i < count && fits; i++) {
         const struct ps_result_pair *r = &pairs[i];
         if (r->pass_count == 0) continue;
         if (!begun)
-            fits = ps_buffer_format(text, "\n%-*s  %-*s  %-*s  %s\n", width.set, "data set",
-                                    width.model, "a", width.model, "b", "a - b of maj@k, pass@k");
+            fits = ps_buffer_format(text, "\n%-*s  %-*s  %-*s  %-10s  %6s  %-16s  %s\n", width.set,
+                                    "data set", width.model, "a", width.model, "b", "score",
+                                    "a - b", "95 % interval", "p");
         begun = true;
-        fits = fits &&
-               ps_buffer_format(text, "%-*s  %-*s  %-*s  ", width.set, r->dataset, width.model,
-                                r->a, width.model, r->b) &&
-               print_difference("maj@k", &r->majority, text);
+        fits = fits && print_difference(r, "maj@k", &r->majority, width, text);
         for (size_t k = 0; k < r->pass_count && fits; k++) {
-            snprintf(name, sizeof name, ", pass@%lld", (long long)2 << k);
-            fits = print_difference(name, &r->passes[k], text);
+            snprintf(score, sizeof score, "pass@%lld", (long long)2 << k);
+            fits = print_difference(r, score, &r->passes[k], width, text);
         }
-        fits = fits && ps_buffer_puts(text, "\n");
     }
     return fits;
 }
