@@ -272,7 +272,7 @@ static enum ps_status encode_part(const struct ps_tokenizer *tokenizer,
     size_t before = ids->size;
     PS_TRY(encode_uncached(tokenizer, workspace, piece, size, ids, error));
     size_t count = ids->size - before;
-    if (count > CACHE_IDS) return PS_OK;
+    if (count == 0 || count > CACHE_IDS) return PS_OK;
     entry->tag = tag;
     entry->id_count = (unsigned char)count;
     memcpy(entry->key, key, sizeof key);
