@@ -58,7 +58,7 @@ function dialogHead(number, p) {
     el("h2", {id: "problem-title"}, "Problem " + number, el("small", null, visible(facts.filter(Boolean).join(" \u00b7 ")))),
     el("button", {disabled: !previous, onclick: go(previous), "aria-keyshortcuts": "ArrowLeft"}, "\u2190 Previous"),
     el("button", {disabled: !next, onclick: go(next), "aria-keyshortcuts": "ArrowRight"}, "Next \u2192"),
-    el("button", {onclick: () => byId("problem").close()}, "Close"));
+    el("button", {onclick: closeProblem}, "Close"));
 }
 
 async function show(number) {
@@ -89,17 +89,26 @@ async function show(number) {
 function follow() {
   const dialog = byId("problem"), match = /^#problem=(\d{1,7})$/.exec(location.hash);
   if (match && index.problems[match[1] - 1]) show(+match[1]);
-  else if (dialog.open) dialog.close();
+  else if (dialog.open) closeProblem();
+}
+
+/* Back to the table: after a button, "back", or the Escape key. */
+function leave() {
+  current = 0;
+  if (location.hash.startsWith("#problem=")) history.replaceState(null, "", "#problems");
+  if (opener && opener.isConnected) opener.focus({preventScroll: true});
+}
+
+/* The dialog's own event comes later, with the next picture. */
+function closeProblem() {
+  byId("problem").close();
+  leave();
 }
 
 function watchDialog() {
   const dialog = byId("problem");
-  dialog.addEventListener("close", () => {
-    current = 0;
-    if (location.hash.startsWith("#problem=")) history.replaceState(null, "", "#problems");
-    if (opener && opener.isConnected) opener.focus({preventScroll: true});
-  });
-  dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("close", () => { if (!dialog.open) leave(); });
+  dialog.addEventListener("click", event => { if (event.target === dialog) closeProblem(); });
   document.addEventListener("keydown", event => {
     if (!current || !dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = shown.indexOf(current);
